@@ -1,0 +1,1 @@
+"""Stand-in for Pulumi's provider `tls`: private keys, certificate requests, certificates."""

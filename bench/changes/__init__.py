@@ -1,0 +1,1 @@
+"""What changes of a running stack cost those who write to it."""

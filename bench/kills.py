@@ -1,0 +1,244 @@
+"""kill -9 of `up` and its providers at random moments of a stack's life, again and again; the next run must converge.
+
+    make bench OF=kills [ARGS='--rounds 20 --seed 1']
+
+Each round starts `up` of a new stack, `up` with a change, or `destroy`, and kills at a random line of its output either
+everything that it started or one process: Pulumi itself, the stand-in for docker, the provider pipe. Then the same
+command runs again, undisturbed, and has to end well; afterwards a preview finds nothing to do, the engine has nothing
+of the stack that its state does not know, and every row that the database ever acknowledged is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import random
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from bench import results
+from bench.ledger import Ledger
+from bench.measure import tree
+from cli import engine, recover, state
+from cli.session import Session
+from tests.fixtures.stacks import Stack, throw_away_stack
+
+ROWS = 25
+LIMIT_SECONDS = 600
+POLL_SECONDS = 0.02
+# About as many lines as the three print when nobody disturbs them.
+LINES = {"up": 550, "update": 100, "destroy": 450}
+# What the command line of the process that is killed has; without any, everything that was started is.
+VICTIMS: dict[str, tuple[str, ...]] = {
+    "everything": (),
+    "Pulumi": ("/pulumi up ", "/pulumi destroy "),
+    "docker": ("-m airgap.docker ",),
+    "pipe": ("-m provider ",),
+}
+
+
+class Broken(AssertionError):
+    """The next run did not mend what the kill left."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What is killed, and at which line of the output of which command."""
+
+    command: str
+    victim: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.victim} at line {self.line} of {self.command}"
+
+
+def moment(command: str, chance: random.Random, victim: str | None = None) -> Moment:
+    """A random moment of a command."""
+    return Moment(command, victim or chance.choice(list(VICTIMS)), chance.randrange(1, LINES[command]))
+
+
+def killed(start: Callable[[IO[str]], subprocess.Popen[str]], log: Path, at: Moment) -> bool:
+    """Start a command and kill its victim at the moment; returns whether it came to that before the end.
+
+    Whatever is left of the command then ends by itself.
+    """
+    with log.open("w") as output:
+        running = start(output)
+        try:
+            while running.poll() is None and log.read_bytes().count(b"\n") < at.line:
+                time.sleep(POLL_SECONDS)
+            hit = _kill(running, VICTIMS[at.victim])
+            running.wait(LIMIT_SECONDS)
+        finally:
+            if running.poll() is None:
+                os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+    return hit
+
+
+def _kill(running: subprocess.Popen[str], parts: Sequence[str]) -> bool:
+    """Kill the process that has one of `parts` in its command line, once it is there; without any the whole group."""
+    while running.poll() is None:
+        if not parts:
+            os.killpg(running.pid, signal.SIGKILL)
+            return True
+        for pid in tree(running.pid):
+            if any(part in _command(pid) for part in parts):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                    return True
+        time.sleep(POLL_SECONDS)
+    return False
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+@dataclass
+class Life:
+    """A stack that is made, changed and destroyed, and what its database has acknowledged so far."""
+
+    stack: Stack
+    folder: Path
+    chance: random.Random
+    ledgers: list[Ledger] = field(default_factory=list[Ledger])
+
+    def up(self, at: Moment) -> bool:
+        """Kill the first `up`; the next one converges. Returns whether the kill came in time.
+
+        Commits wait for the replica, so that an acknowledged row is on both members whatever happens to one.
+        """
+        self.stack.prepare()
+        self.stack.configure("failover", synchronous="on")
+        hit = self._killed("up", at)
+        self.converge()
+        return hit
+
+    def update(self, at: Moment) -> bool:
+        """Kill an `up` with a change while clients write; the next one converges and no row is lost."""
+        self.change()
+        with self.stack.ledger() as ledger:
+            self.ledgers.append(ledger)
+            hit = self._killed("up", at)
+            self.converge()
+            ledger.wait_for_rows(1)
+        self.check_rows()
+        return hit
+
+    def destroy(self, at: Moment) -> bool:
+        """Kill `destroy`; the next one leaves nothing."""
+        hit = self._killed("destroy", at)
+        self.ledgers.clear()
+        if self.stack.file.exists():
+            self.stack.destroy()
+        api = engine.client()
+        left = engine.labelled(api, self.stack.name)
+        if left:
+            raise Broken(f"after {at} and another destroy the engine still has {', '.join(t.name for t in left)}")
+        return hit
+
+    def change(self) -> None:
+        """Change something that replaces containers, restarts or reloads."""
+        section, key, values = self.chance.choice(CHANGES)
+        self.stack.configure(section, **{key: self.chance.choice(values)})
+
+    def converge(self) -> None:
+        """Run `up` undisturbed; nothing is left to do, nothing is there that the state does not know."""
+        self.stack.up()
+        self.stack.pulumi("preview", "--expect-no-changes")
+        session = Session.current(self.stack.name)
+        known = state.read(session)
+        if known is None:
+            raise Broken(f'the backend does not know stack "{self.stack.name}"')
+        things = engine.labelled(engine.client(), self.stack.name)
+        volumes = known.ids("docker:index/volume:Volume")
+        lost = [*recover.orphans(things, known), *(t for t in things if t.kind == "volume" and t.id not in volumes)]
+        if lost:
+            raise Broken(f"the state does not know {', '.join(thing.name for thing in lost)}")
+        if not self.ledgers:
+            with self.stack.ledger() as ledger:
+                ledger.wait_for_rows(ROWS)
+            self.ledgers.append(ledger)
+        self.check_rows()
+
+    def check_rows(self) -> None:
+        """Every acknowledged row is there, once."""
+        with self.stack.connect() as connection:
+            for verdict in (ledger.verdict(connection) for ledger in self.ledgers):
+                if not verdict.is_whole:
+                    raise Broken(
+                        f"of {verdict.acknowledged} rows {len(verdict.lost)} are lost, {verdict.doubled} twice"
+                    )
+
+    def _killed(self, command: str, at: Moment) -> bool:
+        def start(output: IO[str]) -> subprocess.Popen[str]:
+            return self.stack.start(sys.executable, "-m", "cli", command, output=output)
+
+        return killed(start, self.folder / "killed.log", at)
+
+
+CHANGES: Sequence[tuple[str, str, Sequence[object]]] = (
+    ("database", "cpus", (0.8, 0.9, 1.0)),
+    ("database", "parameters", ({"work_mem": "5MB"}, {"work_mem": "6MB"})),
+    ("proxy", "max_connections", (110, 120, 130)),
+    ("consensus", "memory_mb", (130, 140, 150)),
+)
+
+
+@contextlib.contextmanager
+def life(purpose: str, folder: Path, chance: random.Random) -> Iterator[Life]:
+    """Give a stack that isn't there yet, and make sure that nothing of it is there afterwards."""
+    with throw_away_stack(purpose) as stack:
+        yield Life(stack, folder, chance)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the rounds; returns 1 when one did not converge."""
+    parser = argparse.ArgumentParser(prog="bench.kills", description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31))
+    args = parser.parse_args(argv)
+    # What this was called with is not for the `make up` that it calls.
+    os.environ.pop("ARGS", None)
+    chance = random.Random(args.seed)
+    print(f"seed {args.seed}", flush=True)
+    rounds: list[dict[str, float]] = []
+    said: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="pipe-kills-") as folder, life("kills", Path(folder), chance) as made:
+        for number in range(1, args.rounds + 1):
+            is_there = made.stack.file.exists()
+            # An update is the most common day of a stack, and the one with data to lose.
+            command = chance.choice(["update", "update", "destroy"]) if is_there else "up"
+            at = moment(command, chance)
+            began = time.monotonic()
+            try:
+                hit = getattr(made, command)(at)
+            except BaseException as error:
+                print(f"round {number}: {at}: {error}", file=sys.stderr, flush=True)
+                if isinstance(error, KeyboardInterrupt):
+                    raise
+                return 1
+            seconds = time.monotonic() - began
+            rounds.append({"seconds": seconds})
+            said.append(f"{at}{'' if hit else ' (ended before)'}")
+            print(f"  {seconds:6.1f} s  converged after kill -9 of {said[-1]}", flush=True)
+    print(f"{len(rounds)} of {args.rounds} converged; written to {results.write(rounds, 'kills', moments=said)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

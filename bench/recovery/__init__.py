@@ -1,0 +1,1 @@
+"""What an outage costs: faults done to running stacks, each measured by clients that write and read meanwhile."""

@@ -1,0 +1,79 @@
+"""Measures what faults cost, many rounds of each: python -m bench.recovery [--rounds N] [--only KEY ...].
+
+A round has every scenario, so what else the machine does then disturbs all alike. Prints a line for each, writes
+bench/results/<time>-recovery.json and, when nothing was left out, the table in docs/failover.md. Needs what
+`make setup` makes. Everything it makes, it removes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from bench import results
+from bench.recovery import figures
+from bench.recovery.run import once
+from bench.recovery.scenarios import SCENARIOS, Scenario
+from bench.recovery.shapes import PRODUCTION, SMALL, Shape
+from bench.scratch import ROOT
+
+DOCUMENT = ROOT / "docs" / "failover.md"
+ROUNDS = 10
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the rounds; returns 1 when an acknowledged row was lost that must not be, never for a missed aim."""
+    parser = argparse.ArgumentParser(prog="bench.recovery", description="Measures what faults cost.")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--only", nargs="+", choices=[scenario.key for scenario in SCENARIOS], default=[])
+    args = parser.parse_args(argv)
+    os.chdir(ROOT)
+    wanted = [scenario for scenario in SCENARIOS if not args.only or scenario.key in args.only]
+    outcomes: list[dict[str, Any]] = []
+    try:
+        for shape in (PRODUCTION, SMALL):
+            if mine := [scenario for scenario in wanted if scenario.shape is shape]:
+                _rounds(shape, mine, args.rounds, outcomes)
+    finally:
+        # What was measured before something went wrong is worth keeping.
+        print(f"written to {results.keep('recovery', outcomes=outcomes).relative_to(ROOT)}")
+    print("\n".join(["", *figures.missed(wanted, outcomes)]))
+    if not args.only:
+        table = figures.table(SCENARIOS, outcomes)
+        DOCUMENT.write_text(figures.written(DOCUMENT.read_text(), f"{table}\n\n{_made(args.rounds)}"))
+    return 1 if any(_lost(scenario, outcomes) for scenario in wanted) else 0
+
+
+def _rounds(shape: Shape, scenarios: Sequence[Scenario], rounds: int, outcomes: list[dict[str, Any]]) -> None:
+    """Do all rounds on one stack of the shape, and add what became of each."""
+    with shape.running() as subject:
+        for number in range(1, rounds + 1):
+            print(f"round {number} of {rounds}: {shape.title}", flush=True)
+            for scenario in scenarios:
+                outcome = once(subject, scenario)
+                outcomes.append(outcome.document())
+                print(
+                    f"  {scenario.key:<18} writes out {outcome.outage:6.2f} s, reads {outcome.reads:6.2f} s,"
+                    f" healthy {outcome.healthy:6.2f} s later, {outcome.lost} of {outcome.acknowledged} lost",
+                    flush=True,
+                )
+
+
+def _lost(scenario: Scenario, outcomes: figures.Outcomes) -> bool:
+    return not scenario.may_lose and any(outcome["lost"] for outcome in figures.of(outcomes, scenario.key))
+
+
+def _made(rounds: int) -> str:
+    """Say under the table what its figures are."""
+    return (
+        f"Minimum / median / maximum of {rounds} rounds on {os.cpu_count()} processors,"
+        f" {datetime.now(UTC):%Y-%m-%d}; reads: the longest time without an answer at the read-only endpoint."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

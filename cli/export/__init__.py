@@ -1,0 +1,1 @@
+"""Archived months on their way out of the database, and back: `make export-months`, `make attach-month`."""

@@ -1,0 +1,1 @@
+"""What stands in the way of an `up`, found before anything changes."""

@@ -1,0 +1,107 @@
+"""From what the engine has to what stands in an `up`'s way, each as one sentence with its remedy. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from cli.engine import KINDS, Kind
+from cli.errors import UserError
+from cli.obstacles.sight import Database, Named, Sight
+
+ALLOW = "PIPE_IGNORE_FREE_SPACE"
+# What one member may fill with WAL alone before a checkpoint frees it (max_wal_size).
+FREE_MB_OF_A_MEMBER = 1024
+
+_COMPONENT = r"(?:etcd-\d+|member-\d+|agent-\d+|proxy-\d+|proxy|repository|scheduler)"
+_PATTERNS: dict[Kind, str] = {
+    "container": f"-{_COMPONENT}(?:-config)?",
+    "volume": f"-{_COMPONENT}-(?:config|data|archive|backup|drill)",
+    "network": "",
+}
+
+
+class Obstacles(UserError):
+    """All that stands in the way, at once."""
+
+    def __init__(self, found: Sequence[UserError]) -> None:
+        super().__init__("; ".join(error.fact for error in found))
+        self.found = found
+
+    def text(self) -> str:
+        return "\n".join([*(error.text() for error in self.found), "nothing was changed"])
+
+
+def obstacles(sight: Sight, *, ignore_free_space: bool = False) -> list[UserError]:
+    """Everything that stands in the way of an `up` of the stack."""
+    found = [*_foreign(sight), *_ports(sight), *_databases(sight)]
+    return found if ignore_free_space else [*found, *_space(sight)]
+
+
+def is_name_of(stack: str, thing: Named) -> bool:
+    """Whether the stack would give something of this kind this name."""
+    return re.fullmatch(f"pipe-{re.escape(stack)}{_PATTERNS[thing.kind]}", thing.name) is not None
+
+
+def _foreign(sight: Sight) -> Iterator[UserError]:
+    for thing in sorted(sight.named, key=lambda thing: (KINDS.index(thing.kind), thing.name)):
+        if thing.stack != sight.stack and is_name_of(sight.stack, thing):
+            whose = f'belongs to stack "{thing.stack}"' if thing.stack else "was not made by this bundle"
+            yield UserError(
+                f'{thing.kind} "{thing.name}" {whose}, and stack "{sight.stack}" needs the name',
+                f"rename or remove it (`docker {thing.kind} inspect {thing.name}` shows what it is), "
+                "or give the stack another name.",
+            )
+
+
+def _ports(sight: Sight) -> Iterator[UserError]:
+    taken = sorted(port for port in sight.ports if port not in sight.own_ports and sight.ports[port] is not None)
+    if taken:
+        holders = sorted({sight.ports[port] or "" for port in taken})
+        listed = ", ".join(str(port) for port in taken)
+        yield UserError(
+            f"port {listed} of the stack is taken by {' and '.join(holders)}",
+            "free it, or set another pipe:network.port_base in the stack's file.",
+        )
+
+
+def _space(sight: Sight) -> Iterator[UserError]:
+    needed = FREE_MB_OF_A_MEMBER * sight.members
+    if sight.free_mb is not None and sight.free_mb < needed:
+        yield UserError(
+            f'the disk of Docker\'s engine ("{sight.data_root}") has {sight.free_mb} MB free, and {sight.members} '
+            f"member{'s' * (sight.members > 1)} may need {needed} MB for WAL alone",
+            f"free some space; for an `up` that itself frees space, run again with {ALLOW}=1.",
+        )
+
+
+def _databases(sight: Sight) -> Iterator[UserError]:
+    """A volume with data that cannot be this stack's: Patroni would refuse it, or take it for its own."""
+    ours = sight.identifier or _of_known(sight.databases)
+    for volume, database in sorted(sight.databases.items()):
+        member = volume.removesuffix("-data")
+        if ours is None and not database.known:
+            yield UserError(
+                f'volume "{volume}" holds a database that stack "{sight.stack}" did not make '
+                f"(system identifier {database.identifier})",
+                f"if nobody needs it: `docker volume rm {volume}`; if it is this stack's, bring back the state that "
+                "has it: `bin/pulumi stack import`.",
+            )
+        elif ours is not None and database.identifier != ours:
+            yield UserError(
+                f'volume "{volume}" holds another database (system identifier {database.identifier}) than that of '
+                f'stack "{sight.stack}" ({ours})',
+                f"if nobody needs that data: `docker rm -f {member} {_agent_of(member)}`, then "
+                f"`docker volume rm {volume}`, then `make up STACK={sight.stack} ARGS=--refresh` makes the member "
+                "anew; otherwise put the right volume back first.",
+            )
+
+
+def _of_known(databases: Mapping[str, Database]) -> int | None:
+    """The database that the members of the state have, as far as they agree with the first one."""
+    return next((found.identifier for _, found in sorted(databases.items()) if found.known), None)
+
+
+def _agent_of(member: str) -> str:
+    head, _, index = member.rpartition("-member-")
+    return f"{head}-agent-{index}"

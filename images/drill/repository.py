@@ -1,0 +1,97 @@
+"""pgBackRest as the drill needs it: the newest backup, `verify`, `restore`, and a note on the backup."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from drill.failed import Failed, run
+
+CONFIG = Path("/etc/pipe/pgbackrest.conf")
+# In memory: it holds the passphrase, as the file that it is made from.
+OWN_CONFIG = Path("/tmp/drill-pgbackrest.conf")
+QUIET = ("--log-level-console=off", "--log-level-stderr=error")
+# A segment that was just finished is on its way; archiving that is behind by more than this is a problem by itself.
+WAL_WAIT_SECONDS = 300
+_PAUSE_SECONDS = 0.5
+_REMOTE_MEMBERS = re.compile(r"^pg\d+-.*\n", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A backup in the repository."""
+
+    label: str
+    bytes: int
+    """Size of the database when it was made."""
+
+
+@dataclass(frozen=True)
+class Repository:
+    """The stanza's place in the repository."""
+
+    stanza: str
+
+    def newest(self) -> Backup:
+        """Return the newest backup without an error, of whatever type."""
+        good = [backup for backup in self._info().get("backup", []) if not backup.get("error")]
+        if not good:
+            raise Failed(f'the stanza "{self.stanza}" has no backup')
+        last = max(good, key=lambda backup: int(backup["timestamp"]["stop"]))
+        return Backup(str(last["label"]), int(last["info"]["size"]))
+
+    def wait_for(self, segment: str) -> None:
+        """Wait until the segment is archived; the names of segments of one timeline are in order."""
+        deadline = time.monotonic() + WAL_WAIT_SECONDS
+        while not self._has(segment):
+            if time.monotonic() > deadline:
+                raise Failed(f"WAL segment {segment} is not in the repository after {WAL_WAIT_SECONDS} s")
+            time.sleep(_PAUSE_SECONDS)
+
+    def verify(self) -> list[str]:
+        """Return what `pgbackrest verify` finds: it reads every backup and all WAL, and ends with 0 in any case."""
+        said = run("pgbackrest verify", self._command(CONFIG, "--output=text", "verify"))
+        if "status: error" not in said:
+            return []
+        # The first two lines are the stanza and its status.
+        found = [" ".join(line.split()) for line in said.splitlines()[2:] if line.strip()]
+        return [f"pgbackrest verify: {'; '.join(found)}"]
+
+    def restore(self, data: Path, backup: Backup) -> None:
+        """Restore the backup to `data`, which is this host's and not a member's."""
+        OWN_CONFIG.touch(mode=0o600)
+        own = _REMOTE_MEMBERS.sub("", CONFIG.read_text())
+        OWN_CONFIG.write_text(f"{own}\n[{self.stanza}]\npg1-path={data}\n")
+        run("pgbackrest restore", self._command(OWN_CONFIG, f"--set={backup.label}", "restore"))
+
+    @property
+    def restore_command(self) -> str:
+        """Fetches WAL for PostgreSQL."""
+        return f'pgbackrest --config={OWN_CONFIG} --stanza={self.stanza} archive-get %f "%p"'
+
+    @staticmethod
+    def forget() -> None:
+        """Remove what a restore needed."""
+        OWN_CONFIG.unlink(missing_ok=True)
+
+    def annotate(self, backup: Backup, note: str) -> None:
+        """Note the drill's result on the backup, where `pgbackrest info` shows it whatever becomes of the database."""
+        run(
+            "pgbackrest annotate",
+            self._command(CONFIG, f"--set={backup.label}", f"--annotation=drill={note}", "annotate"),
+        )
+
+    def _has(self, segment: str) -> bool:
+        newest = [str(archive["max"]) for archive in self._info().get("archive", []) if archive.get("max")]
+        return any(found >= segment for found in newest)
+
+    def _info(self) -> dict[str, Any]:
+        document = json.loads(run("pgbackrest info", self._command(CONFIG, "--output=json", "info")))
+        return next((dict(entry) for entry in document if entry["name"] == self.stanza), {})
+
+    def _command(self, config: Path, *words: str) -> list[str]:
+        return ["pgbackrest", f"--config={config}", f"--stanza={self.stanza}", *QUIET, *words]

@@ -1,0 +1,1 @@
+"""Who may do what: one table of privileges, and the roles and grants that follow from it."""

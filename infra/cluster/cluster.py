@@ -1,0 +1,112 @@
+"""The members of one Patroni cluster, brought up and changed one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from infra.certificates import Certificates
+from infra.cluster.config import Logins, member_hosts
+from infra.cluster.consensus import Consensus
+from infra.cluster.member import Member, MemberArgs
+from infra.credentials import Credentials
+from infra.naming import Names
+from infra.network import Network
+from infra.settings import Settings
+from provider import sdk as pipe
+
+
+def change_order(hosts: Sequence[str], leader: str) -> list[str]:
+    """Return the members in the order in which a change reaches them: replicas by number, who leads last.
+
+    The first to have it is one that nobody writes to. So a change that fails leaves the primary as it was.
+    """
+    return sorted(hosts, key=lambda host: host == leader)
+
+
+@dataclass(frozen=True)
+class ClusterArgs:
+    """What the members are made from."""
+
+    names: Names
+    settings: Settings
+    image: pulumi.Input[str]
+    network: Network
+    certificates: Certificates
+    credentials: Credentials
+    consensus: Consensus
+    patroni: pipe.PipeProvider
+
+
+class Cluster(pulumi.ComponentResource):
+    """Creates the members in order: each waits until the one before it leads or streams.
+
+    So the first member makes the cluster, the others copy from it. A change that replaces containers takes replicas
+    first and the leader last, and never two of them at once. Who leads is asked for this order alone: no property
+    comes from the answer.
+    """
+
+    members: Sequence[Member]
+    hosts: Sequence[str]
+    endpoints: Sequence[str]
+    """REST addresses of all members, on the host."""
+    ready: Sequence[pulumi.Resource]
+    """One a member: done when it leads or streams."""
+    runs: pulumi.Output[bool]
+    """Whether somebody led already when `up` began. For the order in which things happen only."""
+    data: pulumi.Resource
+    """The volume that never goes before the others: what lies in the database goes with it."""
+
+    def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("pipe:cluster:Cluster", name, None, opts)
+        names, settings = args.names, args.settings
+        self.hosts = member_hosts(settings.database.replicas)
+        self.endpoints = [
+            f"https://{settings.network.bind_address}:{names.ports.rest(i)}" for i in range(len(self.hosts))
+        ]
+        logins = pulumi.Output.all(
+            args.credentials.passwords.replicator,
+            args.credentials.passwords.rewind,
+            args.credentials.provisioner_verifier,
+        ).apply(lambda secrets: Logins(*secrets))
+        members: dict[str, Member] = {}
+        leader = pipe.leader(self.endpoints, args.patroni)
+        self.runs = leader.apply(bool)
+
+        def turn(host: str) -> pulumi.Output[bool]:
+            """Come true when the member before this one, in the order of the change, is ready."""
+
+            async def reached(leader: str) -> bool:
+                order = change_order(self.hosts, leader)
+                place = order.index(host)
+                if place:
+                    await members[order[place - 1]].ready.urn.future()
+                return True
+
+            return leader.apply(reached)
+
+        for index, host in enumerate(self.hosts):
+            members[host] = Member(
+                names.host("member", index),
+                MemberArgs(
+                    names=names,
+                    settings=settings,
+                    index=index,
+                    image=args.image,
+                    network=args.network,
+                    etcd=args.consensus.hosts,
+                    endpoints=self.endpoints,
+                    certificate=args.certificates.issue(host, [f"agent-{index}"], for_clients=True),
+                    logins=logins,
+                    patroni=args.patroni,
+                    after=args.consensus.ready,
+                    turn=turn(host),
+                ),
+                pulumi.ResourceOptions(parent=self),
+            )
+        self.members = list(members.values())
+        self.ready = [member.ready for member in self.members]
+        self.data = self.members[0].data
+        self.register_outputs({})

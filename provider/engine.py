@@ -1,0 +1,70 @@
+"""What Docker's engine knows of a container that does not do its work: how it ended, and the line that says why."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from provider.config import Config
+from provider.errors import PipeError
+
+_LINES = 200
+_LONGEST = 300
+# What programs write in the line that tells why they end; the last such line is the cause of what follows it.
+_TELLING = ("PANIC:", "FATAL:", "CRITICAL", "ERROR", "Error:", "error:", "exec ")
+# What PostgreSQL says to Patroni, which asks it all the time while it starts or stops.
+_NOISE = "the database system is "
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A container as the engine sees it."""
+
+    restarts: int
+    """How often the engine has started it again since it was made."""
+    exit_code: int
+    """How it ended the last time."""
+    line: str
+    """The line of its log that says most; empty when there is none."""
+
+
+def telling(lines: Sequence[str]) -> str:
+    """Return the last line that names an error, or else the last one; blank lines say nothing."""
+    said = [line.strip() for line in lines if line.strip() and _NOISE not in line]
+    found = [line for line in said if any(word in line for word in _TELLING)] or said
+    return found[-1][:_LONGEST] if found else ""
+
+
+def look(config: Config, container: str, about: str = "") -> Sight | None:
+    """Return what the engine knows; None when it cannot be asked, for nobody fails for want of a better message.
+
+    :param about: where lines of the log have this text, the last of them is the one that says most.
+    """
+    try:
+        with api(config) as client:
+            found = client.inspect_container(container)
+            lines = client.logs(container, tail=_LINES).decode(errors="replace").splitlines()
+    except PipeError:
+        return None
+    named = [line for line in lines if about and about in line]
+    return Sight(int(found["RestartCount"]), int(found["State"]["ExitCode"]), telling(named or lines))
+
+
+@contextlib.contextmanager
+def api(config: Config) -> Iterator[Any]:
+    """Lend Docker's client; its errors become PipeError."""
+    import docker
+    import requests
+
+    try:
+        client = docker.DockerClient(base_url=config.docker_host) if config.docker_host else docker.from_env()
+        try:
+            yield client.api
+        finally:
+            client.close()
+    except (docker.errors.DockerException, requests.RequestException) as error:
+        raise PipeError(
+            f"Docker's engine does not do it: {error}", "is it running, and is DOCKER_HOST where it runs?"
+        ) from error

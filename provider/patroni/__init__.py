@@ -1,0 +1,1 @@
+"""Resources of Patroni's REST API: membership, readiness, dynamic configuration."""

@@ -1,0 +1,61 @@
+"""Whether PostgreSQL took the parameters of its new configuration file, asked in each member's container.
+
+A value that it refuses at a reload changes nothing at first: it goes on with the old one, and says so in its log only.
+But with that file it would not start any more.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from provider import engine
+from provider.errors import PipeError
+from provider.patroni.member import evidence
+from provider.patroni.plan import same
+from provider.resource import Context
+
+# Patroni writes the file a moment after it was told. A member that is busy says nothing here, and that is no refusal.
+WAIT_SECONDS = 15
+POLL_SECONDS = 0.3
+# One that only waits for a restart is not refused. The last entry of a name is the one that counts.
+_FILE = """
+    SELECT DISTINCT ON (lower(file.name)) lower(file.name), file.setting,
+        file.error IS NOT NULL AND known.pending_restart IS NOT TRUE
+    FROM pg_catalog.pg_file_settings AS file
+    LEFT JOIN pg_catalog.pg_settings AS known ON lower(known.name) = lower(file.name)
+    ORDER BY lower(file.name), file.seqno DESC
+"""
+
+
+def check(context: Context, containers: Sequence[str], parameters: Mapping[str, Any]) -> None:
+    """Wait until the file of each member has the parameters; raises PipeError with those that PostgreSQL refuses.
+
+    For what is read at a reload: at a restart PostgreSQL tells by itself.
+    """
+    wanted = {name.lower(): value for name, value in parameters.items()}
+    for container in containers:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < deadline:
+            found = _file(context, container)
+            refused = sorted(name for name in wanted if found.get(name, ("", False))[1])
+            if refused:
+                raise PipeError(
+                    f'PostgreSQL in "{container}" refuses {", ".join(refused)}',
+                    *evidence(engine.look(context.config, container, "invalid value for parameter"), container),
+                )
+            if all(same(found.get(name, (None, False))[0], value) for name, value in wanted.items()):
+                break
+            context.cancellation.pause(POLL_SECONDS, f'waiting for the parameters of "{container}"')
+
+
+def _file(context: Context, container: str) -> dict[str, tuple[str, bool]]:
+    """Return each parameter of the file with its value and whether it is refused; empty where nobody answers."""
+    with engine.api(context.config) as api:
+        command = api.exec_create(container, ["psql", "-XAtq", "-F", "\t", "-c", _FILE])["Id"]
+        output, _ = api.exec_start(command, demux=True)
+        if api.exec_inspect(command)["ExitCode"] != 0:
+            return {}
+    rows = (line.split("\t") for line in (output or b"").decode(errors="replace").splitlines())
+    return {row[0]: (row[1], row[2] == "t") for row in rows if len(row) == 3}

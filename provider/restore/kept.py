@@ -1,0 +1,165 @@
+"""What a repository keeps of a cluster, and the backup from which a target is reached. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from provider.errors import PipeError
+from provider.restore.moments import Target, lsn_text, parse_lsn, shown
+
+_SEGMENT = re.compile(r"/[0-9A-F]{24}-[0-9a-f]{40}[^/]*$")
+_COMMIT = re.compile(r"desc: COMMIT (\S+ \S+) UTC")
+_RECORD = re.compile(r"lsn: ([0-9A-F]+/[0-9A-F]+),")
+_POINT = re.compile(r"lsn: ([0-9A-F]+/[0-9A-F]+),.* desc: RESTORE_POINT (.*)")
+# Far beyond every real position.
+_END = (1 << 64) - 1
+
+Lineage = Mapping[int, int]
+"""Each timeline that the cluster went through, with the position at which it left it."""
+
+
+@dataclass(frozen=True)
+class Backup:
+    """One backup that a restore can begin with."""
+
+    label: str
+    timeline: int
+    consistent: datetime
+    """From here on a restore of it can end: the first whole second after it was complete."""
+    stop_lsn: int
+
+
+@dataclass(frozen=True)
+class Stanza:
+    """A cluster as ``pgbackrest info`` describes it."""
+
+    archive_id: str
+    backups: tuple[Backup, ...]
+    """Oldest first."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """All that a choice needs."""
+
+    source: str
+    backups: tuple[Backup, ...]
+    """Those from which the timeline can be reached, oldest first."""
+    last_commit: datetime | None
+    last_lsn: int
+
+
+def stanza(text: str, name: str) -> Stanza | None:
+    """Read the JSON of ``pgbackrest info``; None when there is no such stanza or it has no archive."""
+    for entry in json.loads(text):
+        if entry.get("name") == name and entry.get("archive"):
+            backups = [_backup(one) for one in entry.get("backup") or [] if not one.get("error")]
+            return Stanza(str(entry["archive"][-1]["id"]), tuple(sorted(backups, key=lambda one: one.stop_lsn)))
+    return None
+
+
+def _backup(one: Mapping[str, Mapping[str, str | int]]) -> Backup:
+    stopped = datetime.fromtimestamp(int(one["timestamp"]["stop"]), UTC)
+    return Backup(
+        str(one["label"]),
+        timeline_of(str(one["archive"]["stop"])),
+        # The time is cut to the second: the backup may have become consistent within it.
+        stopped + timedelta(seconds=1),
+        parse_lsn(str(one["lsn"]["stop"])) or 0,
+    )
+
+
+def segments(files: Sequence[str]) -> list[str]:
+    """Return the files that are whole WAL segments, in the order of their names."""
+    return sorted((file for file in files if _SEGMENT.search(file)), key=lambda file: file.rpartition("/")[2])
+
+
+def timeline_of(file: str) -> int:
+    """Return the timeline of a WAL segment, by its name or its file in the repository."""
+    return int(file.rpartition("/")[2][:8], 16)
+
+
+def lineage(timeline: int, history: str) -> Lineage:
+    """Return the timelines that lead to this one, by its history file."""
+    rows = [line.split() for line in history.splitlines() if line.strip() and not line.startswith("#")]
+    return {int(row[0]): parse_lsn(row[1]) or 0 for row in rows} | {timeline: _END}
+
+
+def reachable(backups: Sequence[Backup], line: Lineage) -> tuple[Backup, ...]:
+    """Leave out the backups that were complete only after the timeline had gone another way."""
+    return tuple(one for one in backups if one.stop_lsn <= line.get(one.timeline, -1))
+
+
+def last_commit(dump: str) -> datetime | None:
+    """Return the time of the last commit that ``pg_waldump`` shows."""
+    found = _COMMIT.findall(dump)
+    return datetime.fromisoformat(found[-1]).replace(tzinfo=UTC) if found else None
+
+
+def last_lsn(dump: str) -> int | None:
+    """Return the position of the last record that ``pg_waldump`` shows."""
+    found = _RECORD.findall(dump)
+    return parse_lsn(found[-1]) if found else None
+
+
+def restore_point(dump: str, name: str) -> int | None:
+    """Return the position of the last restore point of that name that ``pg_waldump`` shows."""
+    return max((parse_lsn(at) or 0 for at, point in _POINT.findall(dump) if point.strip() == name), default=None)
+
+
+def choose(kept: Kept, target: Target) -> Backup:
+    """Return the newest backup from which the target is reached.
+
+    :raises PipeError: the target lies outside of what is kept; the text says what is.
+    """
+    if not kept.backups:
+        raise PipeError(
+            f'the repository of stack "{kept.source}" keeps no backup from which {target.words} is reached',
+            "see what it keeps: bin/pgbackrest info",
+        )
+    fit = [one for one in kept.backups if _begins_before(one, target)]
+    if not fit or _ends_after(kept, target):
+        raise refused(kept, target)
+    return fit[-1]
+
+
+def _begins_before(backup: Backup, target: Target) -> bool:
+    if target.at is not None:
+        return backup.consistent <= target.at
+    return target.lsn is None or backup.stop_lsn <= target.lsn
+
+
+def _ends_after(kept: Kept, target: Target) -> bool:
+    # That a time is reached shows by a commit after it.
+    if target.at is not None:
+        return kept.last_commit is None or target.at >= kept.last_commit
+    return target.lsn is not None and target.lsn > kept.last_lsn
+
+
+def refused(kept: Kept, target: Target) -> PipeError:
+    """Return the refusal of a target outside of what is kept."""
+    first = kept.backups[0]
+    if target.at is None:
+        span = f"LSN {lsn_text(first.stop_lsn)} to {lsn_text(kept.last_lsn)}"
+    elif kept.last_commit is None or kept.last_commit <= first.consistent:
+        span = f"a backup of {shown(first.consistent)} and no commit after it"
+    else:
+        span = f"{shown(first.consistent)} to {shown(kept.last_commit.replace(microsecond=0))}"
+    return PipeError(
+        f'the repository of stack "{kept.source}" cannot restore {target.words}: it keeps {span}',
+        "choose a moment of that range; what was written just now is kept once its WAL segment is archived",
+    )
+
+
+def unknown_point(kept: Kept, name: str) -> PipeError:
+    """Return the refusal of a restore point that is not in the archived WAL."""
+    first = kept.backups[0]
+    return PipeError(
+        f'the repository of stack "{kept.source}" has no restore point "{name}" between '
+        f"LSN {lsn_text(first.stop_lsn)} and {lsn_text(kept.last_lsn)}",
+        "those of migrations are in migrations.history; one that was set just now is kept once its WAL is archived",
+    )

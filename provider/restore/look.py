@@ -1,0 +1,136 @@
+"""What a repository keeps, read inside the throw-away container. Nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from provider.errors import PipeError
+from provider.resource import Context
+from provider.restore import kept as keep
+from provider.restore.kept import Backup, Kept, Stanza
+from provider.restore.moments import Target
+from provider.restore.place import CONF, HOME, ROOT, Place, shell
+
+RESTORING = f"{HOME}/restoring"
+"""Where a restore works; what is complete goes to another folder at once."""
+
+_SEGMENTS_AT_ONCE = 16
+# A quiet cluster's newest segments may hold no commit; its jobs commit every minute.
+_SEGMENTS_WITHOUT_COMMIT = 64
+# With another passphrase what is decrypted is noise.
+_WRONG_PASSPHRASE = ("CryptoError", "FormatError")
+
+# pg_waldump complains where a segment ends early: that it was switched is no fault.
+_DUMP = """
+stanza=$0 options=$1 filter=$2
+shift 2
+for file in "$@"; do
+  segment=/tmp/$(basename "$file" | cut -c 1-24)
+  case $file in *.zst) open='zstd -dc' ;; *.lz4) open='lz4 -dc' ;; *.gz) open='gzip -dc' ;; *) open=cat ;; esac
+  pgbackrest --stanza="$stanza" repo-get "$file" | $open > "$segment"
+  { pg_waldump $options "$segment" 2>/dev/null || :; } | { $filter || :; }
+  rm "$segment"
+done
+"""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Whose repository it is."""
+
+    stack: str
+    passphrase: str
+    process_max: int
+
+
+def configure(place: Place, source: Source) -> None:
+    """Write pgBackRest's configuration; the passphrase lies in memory only."""
+    options = {
+        "log-level-console": "off",
+        "log-level-stderr": "warn",
+        "log-level-file": "off",
+        "repo1-path": ROOT,
+        "repo1-cipher-type": "aes-256-cbc",
+        "repo1-cipher-pass": source.passphrase,
+        "process-max": str(source.process_max),
+        "archive-async": "y",
+        "spool-path": f"{HOME}/spool",
+    }
+    lines = ["[global]", *(f"{key}={value}" for key, value in options.items()), f"[{source.stack}]"]
+    place.write(CONF, "\n".join([*lines, f"pg1-path={RESTORING}", ""]))
+
+
+def find(context: Context, place: Place, source: Source, target: Target) -> tuple[Backup, Target]:
+    """Return the backup to begin with, and the target as PostgreSQL is to be told it.
+
+    A named point is looked for in the archived WAL, the newest first: the WAL alone knows where it is.
+
+    :raises PipeError: the target is not kept; the text says what is.
+    """
+    context.progress(f'looks at what the repository of "{source.stack}" keeps')
+    found = _stanza(place, source)
+    home = f"archive/{source.stack}/{found.archive_id}"
+    listed = place.must("listing the archive", "find", f"{ROOT}/{home}", "-type", "f", "-printf", f"{home}/%P\n")
+    files = keep.segments(listed.splitlines())
+    timeline = target.timeline or max(map(keep.timeline_of, files), default=1)
+    history = f"{home}/{timeline:08X}.history"
+    # The first timeline of a cluster has none in its archive.
+    line = keep.lineage(timeline, _file(place, source, history) if history in listed.splitlines() else "")
+    files = [file for file in files if keep.timeline_of(file) in line]
+    if timeline not in map(keep.timeline_of, files):
+        raise PipeError(
+            f'the repository of stack "{source.stack}" has no WAL of timeline {timeline}', "leave restore.timeline out"
+        )
+    kept = _kept(place, source, found, line, files)
+    if target.name is None:
+        return keep.choose(kept, target), target
+    exact = Target(lsn=_position(context, place, kept, files, target.name), timeline=target.timeline)
+    return keep.choose(kept, exact), exact
+
+
+def _stanza(place: Place, source: Source) -> Stanza:
+    result = place.run("pgbackrest", f"--stanza={source.stack}", "--output=json", "info")
+    if result.code:
+        raise PipeError(f'the repository of stack "{source.stack}" cannot be read: {result.error}')
+    if any(error in result.stdout for error in _WRONG_PASSPHRASE):
+        raise PipeError(
+            f'the passphrase does not open the repository of stack "{source.stack}"',
+            "give that stack's own as restore.passphrase; docs/backup-and-restore.md says how to print it",
+        )
+    found = keep.stanza(result.stdout, source.stack)
+    if found is None:
+        raise PipeError(
+            f'the repository on these volumes holds nothing of a stack "{source.stack}"', "see restore.from"
+        )
+    return found
+
+
+def _file(place: Place, source: Source, file: str) -> str:
+    return place.must(f"reading {file}", "pgbackrest", f"--stanza={source.stack}", "repo-get", file)
+
+
+def _kept(place: Place, source: Source, found: Stanza, line: keep.Lineage, files: Sequence[str]) -> Kept:
+    newest = _dump(place, source.stack, files[-1:], "", "tail -n 1")
+    commit = None
+    for file in files[: -_SEGMENTS_WITHOUT_COMMIT - 1 : -1]:
+        commit = keep.last_commit(_dump(place, source.stack, [file], "--rmgr=Transaction", "grep COMMIT"))
+        if commit is not None:
+            break
+    return Kept(source.stack, keep.reachable(found.backups, line), commit, keep.last_lsn(newest) or 0)
+
+
+def _position(context: Context, place: Place, kept: Kept, files: Sequence[str], name: str) -> int:
+    newest_first = files[::-1]
+    for start in range(0, len(newest_first), _SEGMENTS_AT_ONCE):
+        context.progress(f'looks for restore point "{name}": {start} of {len(files)} WAL segments seen')
+        some = newest_first[start : start + _SEGMENTS_AT_ONCE]
+        position = keep.restore_point(_dump(place, kept.source, some, "--rmgr=XLOG", "grep RESTORE_POINT"), name)
+        if position is not None:
+            return position
+    raise keep.unknown_point(kept, name)
+
+
+def _dump(place: Place, stanza: str, files: Sequence[str], options: str, filter_: str) -> str:
+    """Return what ``pg_waldump`` shows of WAL segments in the repository."""
+    return place.must("reading archived WAL", *shell([_DUMP, stanza, options, filter_, *files]))

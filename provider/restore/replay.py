@@ -1,0 +1,150 @@
+"""Making the cluster: a backup restored, WAL replayed up to the target, and what becomes of it then."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from provider.errors import PipeError
+from provider.resource import Context
+from provider.restore.kept import Backup
+from provider.restore.look import RESTORING, Source
+from provider.restore.moments import Target, lsn_text, shown
+from provider.restore.place import HOME, Place, shell
+
+RESTORED = f"{HOME}/restored"
+"""Complete, and not in its place yet: the member moves it there when it starts."""
+# What RESTORING was begun from, so that a restore that paused goes on where it is.
+_BEGUN = f"{HOME}/restoring.from"
+_SETTINGS, _LOG = "/tmp/postgresql.conf", "/tmp/postgresql.log"
+_POLL_SECONDS = 0.2
+_ASIDE = Path(__file__).with_name("aside.sql")
+# A standby must have room for what the primary may do; each as pg_controldata calls it.
+_AT_LEAST = {
+    "max_connections": "max_connections setting",
+    "max_worker_processes": "max_worker_processes setting",
+    "max_wal_senders": "max_wal_senders setting",
+    "max_prepared_transactions": "max_prepared_xacts setting",
+    "max_locks_per_transaction": "max_locks_per_xact setting",
+}
+_STATE = """
+SELECT
+    CASE WHEN pg_is_in_recovery() THEN pg_get_wal_replay_pause_state() ELSE 'promoted' END,
+    CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END
+"""
+_OVERSHOT = "before consistent recovery point"
+
+
+class Overshot(PipeError):
+    """What was replayed already lies behind the target."""
+
+
+def settings(controldata: str, source: Source, target: Target, *, pause: bool) -> str:
+    """Render the configuration under which WAL is replayed: reached by nobody, nothing preloaded, archiving nothing.
+
+    Archiving is on without a command, as on a cluster's first boot: what is written after the recovery waits for the
+    archive that the cluster is going to have.
+    """
+    found = dict(re.findall(r"^([a-z_ ]+):\s+(\d+)$", controldata, re.MULTILINE))
+    lines = {
+        "data_directory": RESTORING,
+        "hba_file": "/tmp/pg_hba.conf",
+        "listen_addresses": "",
+        "unix_socket_directories": f"{HOME}/run",
+        "archive_mode": "on",
+        "archive_command": "",
+        "hot_standby": "on",
+        "timezone": "UTC",
+        "log_timezone": "UTC",
+        "log_min_error_statement": "panic",
+        "restore_command": f'pgbackrest --stanza={source.stack} archive-get %f "%p"',
+        "recovery_target_timeline": str(target.timeline or "latest"),
+        "recovery_target_action": "pause" if pause else "promote",
+        **{name: found[label] for name, label in _AT_LEAST.items() if label in found},
+    }
+    if target.at is not None:
+        lines["recovery_target_time"] = shown(target.at)
+    elif target.lsn is not None:
+        lines["recovery_target_lsn"] = lsn_text(target.lsn)
+    return "".join(f"{name} = '{value}'\n" for name, value in lines.items())
+
+
+def fetch(context: Context, place: Place, source: Source, backup: Backup) -> None:
+    """Restore the backup, unless a restore of the same one paused here: then it goes on from there."""
+    if place.run(*shell(['test "$(cat "$0")" = "$1"', _BEGUN, _origin(source, backup)])).code == 0:
+        context.progress(f"goes on with backup {backup.label}")
+        return
+    context.progress(f"restores backup {backup.label}")
+    script = 'rm -f "$0"; mkdir -p -m 0700 "$1" "$2/run" "$2/spool"'
+    place.must("making room for the restore", *shell([script, _BEGUN, RESTORING, HOME]))
+    place.must(
+        f"restoring backup {backup.label}",
+        *("pgbackrest", f"--stanza={source.stack}", f"--set={backup.label}", "--type=none", "--delta", "restore"),
+    )
+    # Patroni's memory of the other cluster's settings, which name that cluster's archive.
+    place.must("clearing the restored folder", "rm", "-f", f"{RESTORING}/patroni.dynamic.json")
+    place.must("asking for a recovery", "touch", f"{RESTORING}/recovery.signal")
+    place.write(_BEGUN, _origin(source, backup))
+
+
+def replay(context: Context, place: Place, source: Source, target: Target, *, pause: bool) -> str:
+    """Replay WAL up to the target and return the position reached; afterwards the server has promoted or pauses.
+
+    :raises Overshot: a restore that went on has replayed more than that already.
+    """
+    control = place.must("reading the restored control file", "pg_controldata", RESTORING)
+    place.write(_SETTINGS, settings(control, source, target, pause=pause))
+    place.write("/tmp/pg_hba.conf", "local all postgres peer\n")
+    # It starts within a moment, but answers only when the backup is consistent, which may take long.
+    place.run(*shell([f"pg_ctl -D $0 -o '-c config_file={_SETTINGS}' -l {_LOG} -t 1 start >/dev/null", RESTORING]))
+    seen = ""
+    while True:
+        result = place.run("psql", "-XAtq", "-d", "postgres", "-c", _STATE)
+        if result.code and place.run("pg_ctl", "-D", RESTORING, "status").code:
+            raise _stopped(place, target)
+        state, position = result.stdout.strip().split("|") if result.code == 0 else ("starting", "")
+        if state in ("paused", "promoted"):
+            return position
+        if position != seen:
+            seen = position
+            context.progress(f"replays WAL up to {target.words}: at {position}")
+        context.cancellation.pause(_POLL_SECONDS, "replaying WAL")
+
+
+def _stopped(place: Place, target: Target) -> PipeError:
+    """Return why the server is not there: its own last words."""
+    log = place.run("cat", _LOG).stdout
+    words = [line.partition("FATAL:")[2].strip() for line in log.splitlines() if "FATAL:" in line]
+    fatal = [word for word in words if "starting up" not in word]
+    kind = Overshot if any(_OVERSHOT in word for word in fatal) else PipeError
+    return kind(
+        f"replaying WAL up to {target.words} failed: {fatal[-1] if fatal else 'the server stopped'}",
+        "see what the repository keeps: bin/pgbackrest info",
+    )
+
+
+def clear(place: Place) -> None:
+    """Remove what an earlier run completed and nobody took: it may have had another target."""
+    place.must("clearing the way", "rm", "-rf", RESTORED)
+
+
+def discard(place: Place) -> None:
+    """Have the next restore begin anew, with what is there as far as it fits."""
+    place.must("discarding what was replayed", "rm", "-f", _BEGUN)
+
+
+def finish(place: Place, *, aside: bool) -> None:
+    """Stop the server in order and leave the folder complete; `aside`: for a stack with roles of its own."""
+    if aside:
+        place.write("/tmp/aside.sql", _ASIDE.read_text(encoding="utf-8"))
+        place.must(
+            "setting the source's roles and database aside",
+            *("psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", "postgres", "-f", "/tmp/aside.sql"),
+        )
+    place.must("stopping the restored server", "pg_ctl", "-D", RESTORING, "-m", "fast", "-w", "stop")
+    script = 'rm -f "$0"; rm -rf "$1"/spool/*; mv -T "$2" "$3"; sync "$3"'
+    place.must("completing the restored folder", *shell([script, _BEGUN, HOME, RESTORING, RESTORED]))
+
+
+def _origin(source: Source, backup: Backup) -> str:
+    return f"{source.stack} {backup.label}"

@@ -1,0 +1,1 @@
+"""Resources inside PostgreSQL: migrations, repeatable texts, and the wait for an endpoint."""

@@ -1,0 +1,1 @@
+"""Resources about certificates in running programs."""

@@ -1,0 +1,115 @@
+-- Operations that no trigger fires for: every minute what there is now is compared with what was seen last, and what
+-- differs is recorded. Roles with their memberships and settings; a new timeline, which a failover or a restore
+-- begins. Who did it is not known: session_role is that of the job. Changed passwords are not seen: no role may look at
+-- them that is not a superuser.
+--
+-- A restore is told from a failover by the reason that PostgreSQL wrote down for the timeline, where the restore had a
+-- target; and by the name of the cluster, where it was into another stack.
+
+-- During the first `up` the jobs run before what needs a superuser is there; from then on pipe.audit_coverage() tells.
+CREATE OR REPLACE FUNCTION pipe.audit_may_ask(p_function text) RETURNS boolean
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT EXISTS (
+        SELECT FROM pg_proc INNER JOIN pg_namespace ON pg_namespace.oid = pg_proc.pronamespace
+        WHERE
+            pg_namespace.nspname = 'pipe_audit'
+            AND pg_proc.proname = p_function
+            AND has_schema_privilege(pg_namespace.oid, 'USAGE')
+            AND has_function_privilege(pg_proc.oid, 'EXECUTE')
+    );
+$function$;
+
+COMMENT ON FUNCTION pipe.audit_may_ask(text)
+IS 'Whether a function of the provisioner''s is there for the role that asks.';
+
+CREATE OR REPLACE FUNCTION pipe.audit_look() RETURNS TABLE (subject text, object text, seen jsonb)
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT
+        'ROLE',
+        role.rolname::text,
+        jsonb_build_object(
+            'login', role.rolcanlogin, 'superuser', role.rolsuper, 'createrole', role.rolcreaterole,
+            'createdb', role.rolcreatedb, 'replication', role.rolreplication, 'bypassrls', role.rolbypassrls,
+            'inherit', role.rolinherit, 'valid_until', role.rolvaliduntil,
+            'member_of', ARRAY(
+                SELECT granted.roleid::regrole::text FROM pg_auth_members AS granted
+                WHERE granted.member = role.oid
+                ORDER BY 1
+            ),
+            'settings', ARRAY(
+                SELECT coalesce(base.datname || ': ', '') || array_to_string(setting.setconfig, ', ')
+                FROM pg_db_role_setting AS setting LEFT JOIN pg_database AS base ON base.oid = setting.setdatabase
+                WHERE setting.setrole = role.oid
+                ORDER BY 1
+            )
+        )
+    FROM pg_roles AS role
+    WHERE role.rolname !~ '^pg_'
+    UNION ALL
+    SELECT 'TIMELINE', 'server', to_jsonb(substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))
+    UNION ALL
+    SELECT 'CLUSTER', 'server', to_jsonb(current_setting('cluster_name'));
+$function$;
+
+COMMENT ON FUNCTION pipe.audit_look()
+IS 'What pipe.audit_watch() compares: roles, the timeline, the name of the cluster.';
+
+CREATE OR REPLACE FUNCTION pipe.audit_watch() RETURNS integer
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    recorded integer := 0;
+    change record;
+BEGIN
+    LOCK TABLE pipe.audit_seen IN SHARE ROW EXCLUSIVE MODE;
+    FOR change IN
+            SELECT
+                coalesce(look.subject, split_part(seen.subject, ' ', 1)) AS operation,
+                coalesce(look.object, substr(seen.subject, strpos(seen.subject, ' ') + 1)) AS object,
+                seen.seen AS before,
+                look.seen AS after
+            FROM pipe.audit_look() AS look
+            FULL JOIN (SELECT * FROM pipe.audit_seen WHERE subject ~ '^(ROLE|TIMELINE|CLUSTER) ') AS seen
+                ON seen.subject = look.subject || ' ' || look.object
+            WHERE look.seen IS DISTINCT FROM seen.seen
+    LOOP
+        IF change.operation = 'TIMELINE' AND pipe.audit_may_ask('timeline') THEN
+            change.after := pipe_audit.timeline();
+            -- Who takes over goes to the end of the log; what else PostgreSQL says here is the target of a recovery.
+            IF change.after ->> 'began' <> 'no recovery target specified' THEN
+                change.operation := 'RESTORE';
+            END IF;
+        ELSIF change.operation = 'CLUSTER' THEN
+            change.operation := 'RESTORE';
+        END IF;
+        -- The first look at all finds everything new, and so does the first one at something.
+        IF change.before IS NOT NULL OR (change.operation = 'ROLE' AND EXISTS (
+            SELECT FROM pipe.audit_seen WHERE subject LIKE 'ROLE %'
+        )) THEN
+            PERFORM pipe.audit_record(
+                change.operation, NULL, change.object::name, NULL, NULL, change.before, change.after
+            );
+            recorded := recorded + 1;
+        END IF;
+    END LOOP;
+
+    MERGE INTO pipe.audit_seen AS seen
+        USING pipe.audit_look() AS look ON seen.subject = look.subject || ' ' || look.object
+        WHEN MATCHED AND seen.seen IS DISTINCT FROM look.seen THEN UPDATE SET seen = look.seen, seen_at = now()
+        WHEN NOT MATCHED THEN INSERT (subject, seen) VALUES (look.subject || ' ' || look.object, look.seen)
+        WHEN NOT MATCHED BY SOURCE AND seen.subject ~ '^(ROLE|TIMELINE|CLUSTER) ' THEN DELETE;
+    RETURN recorded;
+END;
+$function$;
+
+COMMENT ON FUNCTION pipe.audit_watch()
+IS 'Records changes of roles, new timelines and restores since it was called last; returns how many.';
+
+REVOKE ALL ON FUNCTION pipe.audit_may_ask(text), pipe.audit_look(), pipe.audit_watch() FROM public;

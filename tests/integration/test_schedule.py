@@ -1,0 +1,120 @@
+"""`images/schedule` with a pgBackRest and a drill that only say that they were called."""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+from collections.abc import Iterator
+
+import docker
+import pytest
+from docker.models.containers import Container
+
+from infra.images import context_digest, image_name, read_context
+from tests import timeouts
+from tests.asserts.eventually import eventually
+
+pytestmark = pytest.mark.integration
+
+PGBACKREST = "#!/bin/sh\necho called: $*\nexit $(cat /tmp/status)\n"
+PREPARE = """
+mkdir -p /tmp/bin
+for program in pgbackrest python3; do
+  printf '%s' "$PGBACKREST" > /tmp/bin/$program; chmod +x /tmp/bin/$program
+done
+echo {status} > /tmp/status; touch -d '{stamp}' /var/lib/pgbackrest/schedule/{kind}-1
+PATH=/tmp/bin:$PATH exec schedule s 1 {kind} {fields}
+"""
+
+
+@pytest.fixture
+def engine() -> Iterator[docker.DockerClient]:
+    client = docker.from_env()
+    yield client
+    client.close()
+
+
+def schedule(
+    engine: docker.DockerClient, *, last: str, due: datetime.datetime, status: int = 0, kind: str = "full"
+) -> Container:
+    """Start a daily schedule in a container of its own."""
+    fields = f"{due.minute} {due.hour} '*' '*' '*'"
+    return engine.containers.run(
+        image_name("scheduler", context_digest(read_context())),
+        ["-c", PREPARE.format(status=status, stamp=last, fields=fields, kind=kind)],
+        entrypoint="/bin/sh",
+        name=f"schedule-{secrets.token_hex(4)}",
+        environment={"PGBACKREST": PGBACKREST, "TZ": "UTC"},
+        detach=True,
+    )
+
+
+def log(container: Container) -> str:
+    found = container.logs()
+    assert isinstance(found, bytes)
+    return found.decode()
+
+
+def test_a_run_that_was_missed_is_made_up_for(engine: docker.DockerClient) -> None:
+    due = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=3)
+    container = schedule(engine, last="27 hours ago", due=due)
+    try:
+        eventually(
+            lambda: log(container),
+            lambda text: "called: --stanza=s --repo=1 --type=full backup" in text,
+            timeouts.COMMAND,
+            "the backup that was due three hours ago",
+        )
+    finally:
+        container.remove(force=True)
+
+
+def test_a_failure_is_said_and_tried_again(engine: docker.DockerClient) -> None:
+    due = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=3)
+    container = schedule(engine, last="27 hours ago", due=due, status=1)
+    try:
+        eventually(
+            lambda: log(container),
+            lambda text: "the full backup to repository 1 failed; the next try is in five minutes" in text,
+            timeouts.COMMAND,
+            "the failure said",
+        )
+        stamp = container.exec_run(["find", "/var/lib/pgbackrest/schedule/full-1", "-mmin", "-60"])
+        assert stamp.output == b"", "the time file still has the last success"
+    finally:
+        container.remove(force=True)
+
+
+def test_a_drill_that_does_not_pass_waits_for_its_next_time(engine: docker.DockerClient) -> None:
+    due = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=3)
+    container = schedule(engine, last="27 hours ago", due=due, status=1, kind="drill")
+    try:
+        eventually(
+            lambda: log(container),
+            lambda text: "called: -m drill s\nthe drill did not pass" in text,
+            timeouts.COMMAND,
+            "the drill that was due three hours ago",
+        )
+        eventually(
+            lambda: container.exec_run(["find", "/var/lib/pgbackrest/backup/s/.last-drill", "-mmin", "-60"]).output,
+            lambda found: found != b"",
+            timeouts.COMMAND,
+            "its time file, as it ran",
+        )
+    finally:
+        container.remove(force=True)
+
+
+def test_what_is_not_due_waits(engine: docker.DockerClient) -> None:
+    due = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=3)
+    container = schedule(engine, last="2 hours ago", due=due)
+    try:
+        eventually(
+            lambda: str(container.top(ps_args="-eo pid,args")["Processes"]),
+            lambda processes: "snooze -s 20h" in processes,
+            timeouts.COMMAND,
+            "the schedule waiting",
+        )
+        assert "called" not in log(container)
+    finally:
+        container.remove(force=True)

@@ -1,0 +1,117 @@
+"""Restores hold exactly the rows committed by then; what is not kept is refused; a paused restore is looked at."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from provider.errors import PipeError
+from provider.restore.look import Source
+from provider.restore.moments import Target, parse_lsn, shown
+from tests import timeouts
+from tests.asserts.traces import traces
+from tests.fixtures.stacks import Stack, throw_away_stack
+from tests.recovery.restore import page
+from tests.recovery.restore.instances import find, ledger_rows, restored
+from tests.recovery.restore.written import SECONDS, Written, rows
+
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group("restore")]
+
+
+@pytest.mark.parametrize("number", range(1, SECONDS))
+def test_a_second_has_exactly_the_rows_committed_by_then(
+    written: Written, moments: list[datetime], number: int
+) -> None:
+    moment = moments[number]
+    with restored(written.stack, written.source, Target(at=moment)) as there:
+        assert ledger_rows(there) == written.by(moment), shown(moment)
+
+
+REFUSED = {
+    "before the first backup": Target(at=datetime(2020, 1, 1, tzinfo=UTC)),
+    "the future": Target(at=datetime(2100, 1, 1, tzinfo=UTC)),
+    "an LSN beyond the archive": Target(lsn=0xFF << 32),
+    "an LSN before the first backup": Target(lsn=1),
+}
+
+
+@pytest.mark.parametrize("target", REFUSED.values(), ids=list(REFUSED))
+def test_what_is_not_kept_is_refused_with_the_range_that_is(written: Written, target: Target) -> None:
+    with pytest.raises(PipeError) as caught:
+        find(written.stack, target, source=written.source)
+    text = str(caught.value)
+    assert text.startswith(f'the repository of stack "{written.stack.name}" cannot restore {target.words}: it keeps ')
+    kept = re.search(r"it keeps (?:LSN )?(\S+.*) to (.*)\n", text)
+    assert kept, text
+    if target.at:
+        first, last = datetime.fromisoformat(kept[1]), datetime.fromisoformat(kept[2])
+        assert first <= min(written.commits.values()) < max(written.commits.values()) < last + timedelta(seconds=1)
+    else:
+        assert 0 < (parse_lsn(kept[1]) or 0) < (parse_lsn(kept[2]) or 0)
+
+
+def test_an_unknown_point_timeline_stack_or_passphrase_is_refused(written: Written) -> None:
+    name = written.stack.name
+    refusals = {
+        f'the repository of stack "{name}" has no restore point "nowhere" between LSN ': (
+            Target(name="nowhere"),
+            written.source,
+        ),
+        f'the repository of stack "{name}" has no WAL of timeline 7\n': (Target(timeline=7), written.source),
+        'there is no volume "pipe-t-nobody-repository-archive" on this Docker engine\n': (
+            Target(),
+            Source("t-nobody", "x", 1),
+        ),
+        f'the passphrase does not open the repository of stack "{name}"\n': (Target(), Source(name, "wrong", 1)),
+    }
+    for text, (target, source) in refusals.items():
+        with pytest.raises(PipeError) as caught:
+            find(written.stack, target, source=source)
+        assert str(caught.value).startswith(text)
+
+
+def restore(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
+    return stack.run("make", "restore", f"STACK={stack.name}", *words, timeout=timeouts.RESTORE)
+
+
+def test_make_restore_refuses_before_anything_is_made(written: Written, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.key"
+    wrong.write_text("not the passphrase\n")
+    refusals = {
+        "AT=2020-01-01 00:00:00+00": "cannot restore 2020-01-01 00:00:00+00: it keeps ",
+        f"KEY_FILE={wrong}": "the passphrase does not open the repository of stack ",
+        "AT=2020-01-01 00:00:00": "must be a time with its offset from UTC",
+    }
+    for word, reason in refusals.items():
+        with throw_away_stack("early") as stack:
+            done = restore(stack, f"FROM={written.stack.name}", word)
+            text = done.stdout + done.stderr
+            assert done.returncode != 0
+            assert reason in text
+            assert "Traceback" not in text
+            assert (traces(stack.name), stack.file.exists()) == ([], False)
+
+
+@pytest.mark.timeout(2 * timeouts.RESTORE)
+def test_a_restore_pauses_goes_further_and_becomes_a_stack(written: Written, moments: list[datetime]) -> None:
+    source, moment = written.stack, moments[0]
+    with throw_away_stack("looked-at") as stack:
+        words = {"prod": source.name, "new": stack.name}
+        text = page.run("pause", stack, **words, name=f"'{written.point}'")
+        assert f"look        docker exec -it pipe-{stack.name}-restore psql -d pipe" in text
+        assert rows(stack, "restore") == written.before_the_point
+        assert "read-only transaction" in stack.execute("restore", "psql", "-d", "pipe", "-c", "CREATE TABLE t ()")[1]
+
+        page.run("go further", stack, **words, at=shown(moment))
+        assert rows(stack, "restore") == written.by(moment), shown(moment)
+
+        page.run("make it", stack, **words)
+        assert rows(stack) == written.by(moment), shown(moment)
+        # Nothing was archived into the old repository.
+        kept = json.loads(source.pgbackrest("info", "--output=json"))[0]["archive"][-1]
+        assert kept["max"].startswith("00000001")

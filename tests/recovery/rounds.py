@@ -1,0 +1,42 @@
+"""What holds after one round of every scenario."""
+
+from __future__ import annotations
+
+import re
+
+from bench.recovery.run import Outcome, once
+from bench.recovery.scenarios import SCENARIOS, Scenario
+from bench.recovery.shapes import Shape, Subject
+from bench.recovery.watch import at_once
+
+STEPPED_DOWN = re.compile(r"^(\S+ \S+) INFO: Demoting self \(offline\)", re.MULTILINE)
+TOOK_OVER = re.compile(r"^(\S+ \S+) INFO: promoted self to leader by acquiring session lock", re.MULTILINE)
+
+
+def of(shape: Shape) -> list[Scenario]:
+    """Return the scenarios of a shape."""
+    return [scenario for scenario in SCENARIOS if scenario.shape is shape]
+
+
+def assert_survived(subject: Subject, scenario: Scenario) -> Outcome:
+    """One round: nothing lost, never two primaries, nothing said but dropped connections, all healthy afterwards."""
+    outcome = once(subject, scenario)
+    assert outcome.doubled == 0
+    assert scenario.may_lose or outcome.lost == 0
+    assert not at_once(outcome.led, scenario.moves), f"two members led at once: {outcome.led}"
+    assert not at_once(outcome.wrote, scenario.moves), f"two servers took rows at once: {outcome.wrote}"
+    assert set(outcome.refusals) <= scenario.refused
+    if scenario.moves == 1:
+        assert outcome.after != outcome.before
+    if not scenario.moves:
+        assert outcome.after == outcome.before
+    if scenario.reads:
+        assert outcome.reads_meanwhile > 0, "the read-only endpoint answered nothing while writes were out"
+    return outcome
+
+
+def assert_stepped_down_first(subject: Subject, outcome: Outcome) -> None:
+    """A leader that was cut off closed its sessions before the next one took over. All share one clock."""
+    stepped_down = STEPPED_DOWN.findall(subject.stack.logs(outcome.before))
+    took_over = TOOK_OVER.findall(subject.stack.logs(outcome.after))
+    assert stepped_down[-1] < took_over[-1]

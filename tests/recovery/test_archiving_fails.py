@@ -1,0 +1,209 @@
+"""A repository is away, full, or refuses the key: writes go on, it is told in time, and afterwards nothing is missing.
+
+The steps to mend it are those of docs/disaster-runbook.md.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from cli.status.archive import missing
+from tests import timeouts
+from tests.asserts.eventually import eventually
+from tests.asserts.replication import leader
+from tests.fixtures.places import BUCKET, FOLDER
+from tests.fixtures.repositories import S3, SFTP, VOLUME, WAL_BOUND_MB, Repositories, set_secret
+
+# Whoever comes first waits for the stack, and for the S3 server to be built.
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.long,
+    pytest.mark.xdist_group("repositories"),
+    pytest.mark.timeout(timeouts.BUILD + 3 * timeouts.UP),
+]
+
+
+def alerts(repositories: Repositories) -> dict[str, tuple[str, str]]:
+    """Return severity and message of every alert about archiving, as who watches the database reads them."""
+    with repositories.stack.connect("monitor") as monitor:
+        found = monitor.execute(
+            "SELECT name, severity, message FROM upkeep.alerts() WHERE name IN ('archiving fails', 'WAL waiting')"
+        )
+        return {name: (severity, message) for name, severity, message in found}
+
+
+def metric(repositories: Repositories, name: str) -> float:
+    with repositories.stack.connect("monitor") as monitor:
+        row = monitor.execute("SELECT value FROM upkeep.metrics() WHERE name = %s", (name,)).fetchone()
+        assert row is not None
+        return float(row[0])
+
+
+def switch(repositories: Repositories) -> str:
+    """Fill a segment and return its name."""
+    stack = repositories.stack
+    primary = leader(stack)
+    stack.sql("SELECT pg_logical_emit_message(true, 'test', 'x')", primary)
+    return stack.sql("SELECT pg_walfile_name(pg_switch_wal())", primary)[0]
+
+
+def archived(repositories: Repositories, number: int) -> list[str]:
+    """Return the names of the segments that a repository holds, each once, in order."""
+    stack = repositories.stack
+    below = f"{FOLDER}/archive/{stack.name}"
+    if number == VOLUME:
+        text = stack.execute("scheduler", "find", f"/var/lib{below}", "-type", "f")[1].splitlines()
+    else:
+        text = {
+            S3: lambda: repositories.s3.files(f"/data/{BUCKET}{below}"),
+            SFTP: lambda: repositories.sftp.files(f"/srv/all{below}"),
+        }[number]()
+    names = {name.rpartition("/")[2] for name in text}
+    return sorted({name[:24] for name in names if len(name.partition("-")[0]) == 24})
+
+
+@contextmanager
+def writes_go_on(repositories: Repositories) -> Iterator[None]:
+    """Nobody who writes notices what happens in this block, and in the end no repository lacks a segment."""
+    since = switch(repositories)
+    with repositories.stack.ledger() as ledger:
+        yield
+        ledger.wait_for_rows(5)
+    assert ledger.failures == []
+    with repositories.stack.connect() as app:
+        assert ledger.verdict(app).is_whole
+    newest = switch(repositories)
+    for number in (VOLUME, S3, SFTP):
+        found = eventually(
+            lambda number=number: archived(repositories, number),  # type: ignore[misc]
+            lambda names: newest in names,
+            timeouts.ARCHIVED,
+            f"{newest} in repository {number}",
+        )
+        assert missing(since, newest, found) == 0, f"a gap in repository {number}: {found}"
+    eventually(lambda: alerts(repositories), lambda found: not found, timeouts.ARCHIVED, "no alert is left")
+    repositories.stack.pgbackrest("check")
+
+
+def wait_for_the_alert(repositories: Repositories) -> None:
+    """Archiving fails, and whoever watches the database is told."""
+    switch(repositories)
+    severity, message = eventually(
+        lambda: alerts(repositories).get("archiving fails", ("", "")),
+        lambda found: bool(found[0]),
+        timeouts.ARCHIVED,
+        "the alert that archiving fails",
+    )
+    assert severity == "error"
+    assert message.startswith("WAL is not archived since 20")
+    assert metric(repositories, "pipe_archiving_ok") == 0
+
+
+@contextmanager
+def stopped(repositories: Repositories) -> Iterator[None]:
+    """The S3 server is away in this block."""
+    repositories.s3.container.stop()
+    try:
+        yield
+    finally:
+        repositories.s3.container.start()
+
+
+@contextmanager
+def full(repositories: Repositories) -> Iterator[None]:
+    """The SFTP server has no room in this block."""
+    filler = f"/srv/all{FOLDER}/archive/filler"
+    repositories.sftp.must("sh", "-c", f"cat /dev/zero > {filler} || true")
+    try:
+        yield
+    finally:
+        repositories.sftp.must("rm", filler)
+
+
+def test_a_repository_that_is_away_is_told_before_the_bound_is_reached(repositories: Repositories) -> None:
+    with writes_go_on(repositories), stopped(repositories):
+        wait_for_the_alert(repositories)
+        told: list[str] = []
+        while told[-1:] != ["error"]:
+            newest = switch(repositories)
+            severity, message = alerts(repositories).get("WAL waiting", ("", ""))
+            if severity and severity not in told:
+                told.append(severity)
+                assert re.fullmatch(
+                    rf"\d+ MB of WAL wait to be archived; backup.wal_bound_mb allows {WAL_BOUND_MB} MB", message
+                )
+        assert told == ["warning", "error"]
+        assert metric(repositories, "pipe_wal_waiting_bytes") > 0.8 * metric(repositories, "pipe_wal_bound_bytes")
+        eventually(
+            lambda: archived(repositories, VOLUME),
+            lambda names: newest in names,
+            timeouts.ARCHIVED,
+            "what one repository does not take reaches the others",
+        )
+        status = repositories.stack.run("make", "status")
+        assert status.returncode != 0
+        for line in (
+            r"BAD  archiving fails +WAL is not archived since .*: stuck at [0-9A-F]{24}, \d+ MB wait",
+            r"BAD  WAL waiting",
+            r"What to do: docs/disaster-runbook.md.",
+            r"BAD  repository s3 +\[HostConnectError\]",
+            r"ok   last backup volume",
+            r"ok   WAL kept volume +all of it since ",
+        ):
+            assert re.search(line, status.stdout), status.stdout
+
+
+def test_a_repository_without_room_takes_what_waits_once_it_has_some(repositories: Repositories) -> None:
+    with writes_go_on(repositories), full(repositories):
+        wait_for_the_alert(repositories)
+        assert "BAD  archiving fails" in repositories.stack.run("make", "status").stdout
+
+
+def test_a_key_that_is_refused_is_replaced(repositories: Repositories) -> None:
+    stack, s3 = repositories.stack, repositories.s3
+    new = secrets.token_hex(20)
+    with writes_go_on(repositories):
+        s3.change_key("archive", new)
+        wait_for_the_alert(repositories)
+        set_secret(stack, "s3.archive_secret_key", new)
+        stack.up()
+
+
+def test_a_wrong_passphrase_says_so(repositories: Repositories) -> None:
+    wrong = {"PGBACKREST_REPO1_CIPHER_PASS": "another"}
+    done = repositories.stack.container("scheduler").exec_run(
+        ["pgbackrest", f"--stanza={repositories.stack.name}", "--repo=1", "info"], environment=wrong
+    )
+    assert isinstance(done.output, bytes)
+    told = done.output.decode(errors="replace")
+    assert "unable to load info file" in told
+    # Rarely does what it decrypts to look like a last block.
+    assert "FormatError: key/value found outside of section" in told or "CryptoError" in told
+
+
+def empty(repositories: Repositories) -> None:
+    """Lose what the volume holds."""
+    stanza = repositories.stack.name
+    script = f"rm -rf /var/lib{FOLDER}/archive/{stanza} /var/lib{FOLDER}/backup/{stanza}"
+    status, text = repositories.stack.execute("scheduler", "sh", "-c", script)
+    assert status == 0, text
+
+
+def test_a_repository_that_lost_everything_begins_anew(repositories: Repositories) -> None:
+    stack = repositories.stack
+    with stack.ledger() as ledger:
+        empty(repositories)
+        wait_for_the_alert(repositories)
+        stack.pgbackrest("stanza-create")
+        done = stack.run("bin/pgbackrest", "--repo=1", "--type=full", "backup", timeout=timeouts.UP)
+        assert done.returncode == 0, done.stdout + done.stderr
+        ledger.wait_for_rows(5)
+    assert ledger.failures == []
+    eventually(lambda: alerts(repositories), lambda found: not found, timeouts.ARCHIVED, "no alert is left")
+    stack.pgbackrest("check")
+    assert VOLUME in {one["database"]["repo-key"] for one in repositories.info()["backup"]}

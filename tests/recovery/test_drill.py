@@ -1,0 +1,131 @@
+"""The restore drill on a real stack: what it proves, what it leaves, and what a damaged backup looks like."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from cli.drill import last_drilled
+from tests import timeouts
+from tests.asserts.replication import leader
+from tests.fixtures.stacks import Stack
+
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group("drilled")]
+
+LARGEST = (
+    "find /var/lib/pgbackrest/backup -path '*/bundle/*' -type f -printf '%s %p\\n' | sort -n | tail -1 | cut -d' ' -f2"
+)
+FLIP = """
+import sys
+with open(sys.argv[1], "r+b") as file:
+    file.seek(5000)
+    turned = bytes(255 - byte for byte in file.read(64))
+    file.seek(5000)
+    file.write(turned)
+"""
+
+
+def note(stack: Stack) -> str:
+    """Return the drill's note on the newest backup."""
+    newest = json.loads(stack.pgbackrest("info", "--output=json"))[0]["backup"][-1]
+    return str(newest.get("annotation", {}).get("drill", ""))
+
+
+def left_over(stack: Stack) -> str:
+    status, text = stack.execute(
+        "scheduler", "find", "/var/lib/postgresql", "/tmp", "-mindepth", "1", "-not", "-path", "/tmp/pgbackrest*"
+    )
+    assert status == 0, text
+    return text
+
+
+@contextmanager
+def damaged(stack: Stack) -> Iterator[None]:
+    """Turn some bits of the newest backup, and turn them back at the end."""
+    _, file = stack.execute("scheduler", "sh", "-c", LARGEST)
+
+    def flip() -> None:
+        status, text = stack.execute("scheduler", "python3", "-c", FLIP, file.strip())
+        assert status == 0, text
+
+    flip()
+    try:
+        yield
+    finally:
+        flip()
+
+
+def test_a_drill_passes_while_clients_write_and_is_recorded(drilled: Stack) -> None:
+    with drilled.ledger() as ledger:
+        ledger.wait_for_rows(20)
+        said = drilled.make("restore-drill", timeout=timeouts.DRILL)
+    assert said.splitlines()[-1] == "the drill passed"
+    with drilled.connect("monitor") as monitor:
+        last = monitor.execute(
+            "SELECT passed, stale, bytes > 0, recovery_seconds > 0, recovery_point > now() - interval '1 hour',"
+            " problems FROM upkeep.last_drill()"
+        ).fetchone()
+        metrics = dict(
+            monitor.execute("SELECT name, value FROM upkeep.metrics() WHERE name LIKE 'pipe_drill_%'").fetchall()
+        )
+    assert last == (True, False, True, True, True, [])
+    assert (metrics["pipe_drill_ok"], metrics["pipe_drill_stale"]) == (1, 0)
+    assert metrics["pipe_drill_recovery_point_timestamp_seconds"] >= ledger.entries[0].acknowledged
+    assert note(drilled).startswith("passed ")
+    assert "last drill" in drilled.make("status")
+    assert last_drilled(drilled.name).startswith("the last backup that passed a restore drill is "), "for make destroy"
+
+
+def test_rows_are_compared_at_the_same_place_of_the_wal(drilled: Stack) -> None:
+    with drilled.ledger() as ledger:
+        drilled.make("restore-drill", timeout=timeouts.DRILL)
+    compared = drilled.sql("SELECT compared_rows FROM upkeep.drills ORDER BY number DESC LIMIT 1", leader(drilled))
+    assert int(compared[0]) > 0
+    assert len(ledger.entries) > 0
+
+
+def test_nothing_of_the_instance_is_left(drilled: Stack) -> None:
+    assert left_over(drilled) == ""
+
+
+def test_a_damaged_backup_fails_the_drill_with_the_reason_and_an_alert(drilled: Stack) -> None:
+    with damaged(drilled):
+        done = drilled.run("make", "restore-drill", timeout=timeouts.DRILL)
+        assert done.returncode != 0
+        assert "PROBLEM         pgbackrest verify: backup: " in done.stdout
+        assert ", status: invalid, " in done.stdout
+        # Which of its errors depends on the bits: a wrong checksum, or what cannot be decrypted.
+        assert "PROBLEM         pgbackrest restore failed: [" in done.stdout
+        assert "the drill failed" in done.stdout
+        assert left_over(drilled) == ""
+
+        with drilled.connect("monitor") as monitor:
+            alerts = monitor.execute(
+                "SELECT severity, message FROM upkeep.alerts() WHERE name = 'restore drill failed'"
+            ).fetchall()
+        assert [severity for severity, _ in alerts] == ["error"]
+        assert "failed: pgbackrest verify: backup: " in alerts[0][1]
+        assert note(drilled).startswith("failed ")
+        status = drilled.run("make", "status")
+        assert status.returncode != 0
+        assert "BAD  restore drill failed" in status.stdout
+        preview = drilled.make("preview")
+        assert "the restore drill of backup" in preview, "a preview warns"
+        assert "unchanged" in preview
+    drilled.make("restore-drill", timeout=timeouts.DRILL)
+    assert "restore drill failed" not in drilled.make("status")
+    assert "the restore drill of backup" not in drilled.make("preview")
+
+
+def test_who_drills_may_do_nothing_else(drilled: Stack) -> None:
+    status, text = drilled.execute(
+        "scheduler",
+        "python3",
+        "-c",
+        "from drill.source import Source; c = Source.load()._connect(); c.execute('SELECT FROM pipe.users')",
+    )
+    assert status != 0
+    assert "permission denied for schema pipe" in text

@@ -1,0 +1,60 @@
+"""Faults of prod's shape: three members, three of etcd, two proxies, synchronous. One stack, one round of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from bench.recovery import consensus, faults
+from bench.recovery.scenarios import Scenario
+from bench.recovery.shapes import PRODUCTION, Subject
+from tests import timeouts
+from tests.recovery import rounds
+
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("recovery")]
+
+CUT_OFF = ("unplugged", "mute", "deaf")
+
+
+@pytest.fixture(scope="module")
+def subject() -> Iterator[Subject]:
+    with PRODUCTION.running() as made:
+        yield made
+
+
+@pytest.mark.parametrize("scenario", rounds.of(PRODUCTION), ids=lambda scenario: scenario.key)
+def test_nothing_is_lost_and_one_member_leads(subject: Subject, scenario: Scenario) -> None:
+    outcome = rounds.assert_survived(subject, scenario)
+    if scenario.key in CUT_OFF:
+        rounds.assert_stepped_down_first(subject, outcome)
+
+
+def test_libpq_itself_goes_to_the_other_proxy(subject: Subject) -> None:
+    with faults.killed(subject.stack, "proxy-0"):
+        words = ("-XAtc", "SELECT pg_is_in_recovery()")
+        done = subject.stack.run("bin/psql", *words)
+    assert (done.returncode, done.stdout.strip()) == (0, "f"), done.stderr
+
+
+def test_a_store_that_works_is_not_rebuilt(subject: Subject) -> None:
+    done = subject.stack.run("make", "rebuild-consensus", f"STACK={subject.stack.name}")
+    assert done.returncode != 0
+    assert f'error: etcd of stack "{subject.stack.name}" works: there is nothing to rebuild' in done.stderr
+
+
+def test_the_last_primary_leads_again_when_nobody_runs_and_etcd_is_lost(subject: Subject) -> None:
+    last = subject.leader()
+    kept = subject.stack.sql("SELECT system_identifier FROM pg_control_system()", last)
+    hosts = consensus.hosts(subject)
+    for component in (*hosts, *subject.addresses):
+        subject.stack.container(component).kill()
+    for host in hosts:
+        faults.emptied(subject.stack, host)
+
+    text = subject.stack.make("rebuild-consensus", timeout=timeouts.UP)
+
+    assert f"pipe-{subject.stack.name}-{last} was primary last: it starts first, and alone" in text
+    subject.wait_for_health()
+    assert subject.leader() == last
+    assert subject.stack.sql("SELECT system_identifier FROM pg_control_system()", last) == kept

@@ -1,0 +1,81 @@
+"""`make rehearse` on a real stack: a migration that rewrites a table is reported before it runs there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests import timeouts
+from tests.asserts.eventually import eventually
+from tests.asserts.replication import leader
+from tests.fixtures.stacks import Stack
+from tests.integration.test_backups import info
+
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group("drilled")]
+
+ROWS = 20_000
+# 1, 10 to 19, and so on, up to 10000 to 19999.
+CHANGED = 1 + 10 + 100 + 1_000 + 10_000
+REWRITES = """\
+-- Only for a rehearsal: it writes every row of a table anew, and changes some.
+ALTER TABLE pipe.organizations ADD COLUMN token uuid NOT NULL DEFAULT gen_random_uuid();
+UPDATE pipe.organizations SET plan_type = 'pro' WHERE name LIKE 'rehearsal 1%';
+"""
+
+
+def archived(stack: Stack) -> None:
+    """Wait until everything that was committed is in the repository."""
+    segment = stack.sql("SELECT pg_walfile_name(pg_switch_wal())", leader(stack))[0]
+    eventually(
+        lambda: info(stack)["archive"][-1]["max"],
+        lambda newest: newest >= segment,
+        timeouts.ARCHIVED,
+        f"{segment} in the repository",
+    )
+
+
+def left_over(stack: Stack) -> list[str]:
+    """Return what a rehearsal has on the engine."""
+    mine: dict[str, str | list[str] | bool] = {"label": [f"pipe.stack={stack.name}", "pipe.component=rehearsal"]}
+    found = stack.engine.containers.list(all=True, filters=mine, ignore_removed=True) + stack.engine.volumes.list(
+        filters=mine
+    )
+    return [str(thing.name) for thing in found]
+
+
+def test_nothing_pending_is_said(drilled: Stack) -> None:
+    assert f"nothing is pending for {drilled.name}" in drilled.make("rehearse", timeout=timeouts.DRILL)
+    assert left_over(drilled) == []
+
+
+def test_a_rewrite_is_reported_with_its_lock_and_its_rows(drilled: Stack, tmp_path: Path) -> None:
+    with drilled.connect() as app:
+        app.execute(
+            "INSERT INTO pipe.organizations (name) SELECT 'rehearsal ' || n FROM generate_series(1, %s) AS n", (ROWS,)
+        )
+        (rows,) = app.execute("SELECT count(*) FROM pipe.organizations").fetchone() or (0,)
+    archived(drilled)
+    draft, out = tmp_path / "widen_names.sql", tmp_path / "rehearsal.md"
+    draft.write_text(REWRITES)
+    done = drilled.run("make", "rehearse", f"FILE={draft}", f"OUT={out}", timeout=timeouts.DRILL)
+    assert done.returncode == 0, done.stdout + done.stderr
+    cells = [cell.strip() for cell in out.read_text().splitlines()[4].split("|")]
+    assert cells[1] == f"`{draft}`"
+    assert cells[3] == "ACCESS EXCLUSIVE on pipe.organizations"
+    assert cells[5] == f"{rows} of pipe.organizations"
+    assert cells[6] == str(CHANGED)
+    assert "ACCESS EXCLUSIVE on pipe.organizations" in done.stdout
+    assert left_over(drilled) == []
+    with drilled.connect() as app:
+        assert app.execute("SELECT DISTINCT plan_type FROM pipe.organizations").fetchall() == [("free",)], "untouched"
+
+
+def test_one_that_fails_is_reported_and_is_the_exit_status(drilled: Stack, tmp_path: Path) -> None:
+    draft = tmp_path / "wrong.sql"
+    draft.write_text("ALTER TABLE pipe.organizations DROP COLUMN no_such_column;\n")
+    done = drilled.run("make", "rehearse", f"FILE={draft}", timeout=timeouts.DRILL)
+    assert done.returncode != 0
+    assert f'see  {draft} failed: migration "' in done.stdout
+    assert 'column "no_such_column" of relation "organizations" does not exist' in done.stdout
+    assert left_over(drilled) == []

@@ -1,0 +1,120 @@
+"""What a rehearsal makes of its samples, and how it says it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cli.rehearse.measured import Holds, Lock, Rehearsal, Rehearsed, Table, remarks, rewritten
+from cli.rehearse.report import markdown, terminal
+from delivery import preview_comment
+
+SHARE = ("pipe.users", "ShareLock")
+EXCLUSIVE = ("pipe.users", "AccessExclusiveLock")
+READ = ("pipe.pipelines", "AccessShareLock")
+FILE = "sql/migrations/0014_widen.sql"
+
+
+def test_a_lock_is_held_from_the_first_sample_to_the_last_in_a_row() -> None:
+    holds = Holds()
+    for at, held in ((1.0, [READ]), (1.5, [READ, EXCLUSIVE]), (2.5, [EXCLUSIVE]), (3.0, []), (3.5, [EXCLUSIVE])):
+        holds.add(at, held)
+    assert holds.locks() == [Lock(*EXCLUSIVE, 1.0), Lock(*READ, 0.5)]
+
+
+def test_the_strongest_comes_first_and_what_no_sample_met_is_seen_from_within() -> None:
+    holds = Holds()
+    holds.add(1.0, [READ])
+    holds.add(9.0, [READ])
+    assert [lock.mode for lock in holds.locks([SHARE, EXCLUSIVE])] == [
+        "AccessExclusiveLock",
+        "ShareLock",
+        "AccessShareLock",
+    ]
+
+
+def test_modes_are_named_as_in_sql() -> None:
+    assert Lock(*EXCLUSIVE, 0).name == "ACCESS EXCLUSIVE"
+    assert Lock("t", "ShareRowExclusiveLock", 0).name == "SHARE ROW EXCLUSIVE"
+    assert Lock(*SHARE, 0).name == "SHARE"
+
+
+def test_a_table_with_another_file_was_rewritten_and_a_new_one_was_not() -> None:
+    before = {1: Table("pipe.users", 10), 2: Table("pipe.gone", 20), 3: Table("pipe.same", 30)}
+    after = {1: Table("pipe.people", 11), 3: Table("pipe.same", 30), 4: Table("pipe.new", 40)}
+    assert rewritten(before, after) == ["pipe.people"]
+
+
+@pytest.mark.parametrize(
+    ("lock", "told"),
+    [
+        (Lock(*EXCLUSIVE, 2.0), ["ACCESS EXCLUSIVE on pipe.users for 2.0 s: nobody reads or writes it meanwhile"]),
+        (Lock(*SHARE, 1.0), ["SHARE on pipe.users for 1.0 s: nobody writes it meanwhile"]),
+        (Lock(*EXCLUSIVE, 0.9), []),
+        (Lock(*READ, 60.0), []),
+    ],
+)
+def test_what_keeps_others_out_for_a_second_is_remarked(lock: Lock, told: list[str]) -> None:
+    assert list(remarks(Rehearsed(FILE, 3.0, (lock,)))) == told
+
+
+def test_of_each_table_only_the_strongest_lock_is_remarked() -> None:
+    other = Lock("pipe.pipelines", "ShareLock", 3.0)
+    found = list(remarks(Rehearsed(FILE, 3.0, (Lock(*EXCLUSIVE, 2.0), other, Lock(*SHARE, 2.0)))))
+    assert [remark.partition(" for ")[0] for remark in found] == [
+        "ACCESS EXCLUSIVE on pipe.users",
+        "SHARE on pipe.pipelines",
+    ]
+
+
+def test_what_clients_were_refused_with_is_remarked() -> None:
+    refused = Rehearsed(FILE, 1.0, refused=("permission denied for table users",))
+    assert list(remarks(refused)) == ["clients were refused: permission denied for table users"]
+
+
+REHEARSAL = Rehearsal(
+    "prod",
+    "20260501-000000F",
+    12.345,
+    (
+        Rehearsed(FILE, 2.5, (Lock(*EXCLUSIVE, 2.0), Lock(*READ, 2.0)), (("pipe.users", 1000),), 0, 2.04),
+        Rehearsed("sql/migrations/0015_bad.sql", 0.012, failure="no such column"),
+    ),
+)
+
+
+def test_the_table_on_the_terminal() -> None:
+    assert terminal(REHEARSAL).splitlines() == [
+        "rehearsed on backup 20260501-000000F of prod, 12.35 GB",
+        "",
+        "migration                      took    strongest lock                  held   rows rewritten      rows changed"
+        "  clients waited",
+        "sql/migrations/0014_widen.sql  2.5 s   ACCESS EXCLUSIVE on pipe.users  2.0 s  1000 of pipe.users  0"
+        "             2.0 s",
+        "sql/migrations/0015_bad.sql    failed  none                                   none                0"
+        "             0 ms",
+        f"see  {FILE}: ACCESS EXCLUSIVE on pipe.users for 2.0 s: nobody reads or writes it meanwhile",
+        "see  sql/migrations/0015_bad.sql failed: no such column",
+    ]
+
+
+def test_the_section_of_the_comment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = markdown(REHEARSAL)
+    assert text.splitlines()[:5] == [
+        "### Rehearsal on backup 20260501-000000F of prod, 12.35 GB",
+        "",
+        "| migration | took | strongest lock | held | rows rewritten | rows changed | clients waited |",
+        "|---|---|---|---|---|---|---|",
+        f"| `{FILE}` | 2.5 s | ACCESS EXCLUSIVE on pipe.users | 2.0 s | 1000 of pipe.users | 0 | 2.0 s |",
+    ]
+    file = tmp_path / "rehearsal.md"
+    file.write_text(text)
+    recorded = str(Path(__file__).parent / "recorded" / "preview.json")
+    preview_comment.main(["prod", "--from", recorded, "--rehearsal", str(file)])
+    assert text in capsys.readouterr().out
+
+
+def test_a_lock_too_short_for_a_sample() -> None:
+    short = Rehearsal("prod", "B", 1, (Rehearsed(FILE, 0.005, (Lock(*EXCLUSIVE, 0.0),)),))
+    assert "| ACCESS EXCLUSIVE on pipe.users | < 10 ms |" in markdown(short)

@@ -1,0 +1,160 @@
+"""Which backup a restore begins with, and what is refused: decided by what the repository keeps."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from provider.errors import PipeError
+from provider.restore import kept
+from provider.restore.kept import Backup, Kept
+from provider.restore.look import Source
+from provider.restore.moments import Target, lsn_text, parse_lsn, parse_time, shown
+from provider.restore.replay import settings
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(f"2026-05-{text}+00:00")
+
+
+FIRST = Backup("20260501-000000F", 1, at("01 00:00:10"), 0x500)
+SECOND = Backup("20260502-000000F", 1, at("02 00:00:10"), 0x900)
+KEPT = Kept("prod", (FIRST, SECOND), at("02 12:30:00"), 0xC00)
+HINT = "HINT: choose a moment of that range; what was written just now is kept once its WAL segment is archived"
+
+
+@pytest.mark.parametrize(
+    ("target", "backup"),
+    [
+        (Target(at=at("01 00:00:10")), FIRST),
+        (Target(at=at("02 00:00:09")), FIRST),
+        (Target(at=at("02 00:00:10")), SECOND),
+        (Target(at=at("02 12:29:59")), SECOND),
+        (Target(lsn=0x8FF), FIRST),
+        (Target(lsn=0xC00), SECOND),
+        (Target(), SECOND),
+    ],
+)
+def test_the_newest_backup_before_the_target_is_taken(target: Target, backup: Backup) -> None:
+    assert kept.choose(KEPT, target) == backup
+
+
+@pytest.mark.parametrize("moment", [at("01 00:00:09"), at("02 12:30:00"), at("03 00:00:00")])
+def test_a_moment_outside_is_refused_with_the_range(moment: datetime) -> None:
+    with pytest.raises(PipeError) as caught:
+        kept.choose(KEPT, Target(at=moment))
+    assert str(caught.value) == (
+        f'the repository of stack "prod" cannot restore {shown(moment)}: it keeps 2026-05-01 00:00:10+00 to '
+        f"2026-05-02 12:30:00+00\n{HINT}"
+    )
+
+
+@pytest.mark.parametrize("commit", [None, at("01 00:00:10")])
+def test_a_backup_without_a_commit_after_it_is_named(commit: datetime | None) -> None:
+    with pytest.raises(PipeError, match=r"it keeps a backup of 2026-05-01 00:00:10\+00 and no commit after it"):
+        kept.choose(Kept("prod", (FIRST,), commit, 0x500), Target(at=at("01 00:00:10")))
+
+
+@pytest.mark.parametrize("lsn", [0x4FF, 0xC01])
+def test_a_position_outside_is_refused_with_the_range(lsn: int) -> None:
+    with pytest.raises(PipeError) as caught:
+        kept.choose(KEPT, Target(lsn=lsn))
+    assert str(caught.value) == (
+        f'the repository of stack "prod" cannot restore LSN {lsn_text(lsn)}: it keeps LSN 0/500 to 0/C00\n{HINT}'
+    )
+
+
+def test_without_a_backup_everything_is_refused() -> None:
+    with pytest.raises(PipeError, match="keeps no backup from which the end of the archive is reached"):
+        kept.choose(Kept("prod", (), None, 0), Target())
+
+
+def test_a_backup_of_a_way_that_was_left_is_not_begun_with() -> None:
+    line = kept.lineage(2, "1\t0/700\tno recovery target specified\n")
+    on_two = Backup("20260503-000000F", 2, at("03 00:00:10"), 0x750)
+    assert kept.reachable((FIRST, SECOND, on_two), line) == (FIRST, on_two)
+    assert kept.reachable((FIRST, SECOND, on_two), kept.lineage(1, "")) == (FIRST, SECOND)
+
+
+def test_info_is_read_without_backups_that_failed() -> None:
+    one = {
+        "label": "20261126-063038F",
+        "error": False,
+        "archive": {"start": "000000010000000000000005", "stop": "000000010000000000000005"},
+        "lsn": {"start": "0/5000028", "stop": "0/5000120"},
+        "timestamp": {"start": 1795674638, "stop": 1795674641},
+    }
+    document = [{"name": "dev", "archive": [{"id": "17-1"}], "backup": [one, {**one, "error": True}]}]
+    found = kept.stanza(json.dumps(document), "dev")
+    assert found is not None
+    moment = datetime(2026, 11, 26, 6, 30, 42, tzinfo=UTC)
+    assert (found.archive_id, found.backups) == ("17-1", (Backup("20261126-063038F", 1, moment, 0x5000120),))
+    assert kept.stanza(json.dumps(document), "prod") is None
+
+
+def test_segments_are_told_from_what_lies_beside_them() -> None:
+    home, digest = "archive/dev/17-1/0000000200000000", "8d16a867ecf6578f468194ad9075d6c21b499a44"
+    newer, older = f"{home}/0000000200000000000000A1-{digest}.zst", f"{home}/00000001000000000000000B-{digest}"
+    others = [f"{home}/0000000100000000000000A0.00000028.backup", "archive/dev/17-1/00000002.history"]
+    partial = f"{home}/0000000100000000000000A0.partial-{digest}.zst"
+    assert kept.segments([newer, *others, partial, older]) == [older, newer]
+    assert kept.timeline_of(newer) == 2
+
+
+DUMP = """\
+rmgr: Transaction len (rec/tot):  34/  34, tx: 7, lsn: 0/0153F0A8, prev 0/0153F080, desc: COMMIT 2026-05-01 06:30:00.123456 UTC
+rmgr: XLOG        len (rec/tot):  98/  98, tx: 0, lsn: 0/01600028, prev 0/0153F0A8, desc: RESTORE_POINT here
+rmgr: XLOG        len (rec/tot):  98/  98, tx: 0, lsn: 0/01700028, prev 0/0153F0A8, desc: RESTORE_POINT here
+rmgr: XLOG        len (rec/tot):  98/  98, tx: 0, lsn: 0/01800028, prev 0/0153F0A8, desc: RESTORE_POINT here too
+rmgr: Transaction len (rec/tot):  34/  34, tx: 8, lsn: 0/01900028, prev 0/01800028, desc: COMMIT 2026-05-01 06:31:00.5 UTC; inval
+"""  # noqa: E501
+
+
+def test_what_pg_waldump_shows_is_read() -> None:
+    assert kept.last_commit(DUMP) == datetime(2026, 5, 1, 6, 31, 0, 500000, tzinfo=UTC)
+    assert kept.last_lsn(DUMP) == 0x1900028
+    # Of points of the same name the newest.
+    assert kept.restore_point(DUMP, "here") == 0x1700028
+    assert kept.restore_point(DUMP, "there") is None
+    assert (kept.last_commit(""), kept.last_lsn("")) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-05-01 12:00:00+09", datetime(2026, 5, 1, 3, tzinfo=UTC)),
+        ("2026-05-01T03:00:00Z", datetime(2026, 5, 1, 3, tzinfo=UTC)),
+        ("2026-05-01 12:00:00", None),
+        ("yesterday", None),
+    ],
+)
+def test_a_moment_needs_its_offset(text: str, moment: datetime | None) -> None:
+    assert parse_time(text) == moment
+
+
+def test_positions_are_read_and_written_as_postgresql_does() -> None:
+    assert parse_lsn("1/5000028") == 0x1_05000028
+    assert lsn_text(0x1_05000028) == "1/5000028"
+    assert parse_lsn("5000028") is None
+
+
+CONTROL = (
+    "max_connections setting:              200\nmax_prepared_xacts setting:           0\nDatabase state: shut down\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("target", "pause", "lines"),
+    [
+        (Target(at=at("01 12:00:00")), False, {"recovery_target_time = '2026-05-01 12:00:00+00'"}),
+        (Target(lsn=0x5000028), True, {"recovery_target_lsn = '0/5000028'", "recovery_target_action = 'pause'"}),
+        (Target(timeline=3), False, {"recovery_target_timeline = '3'", "recovery_target_action = 'promote'"}),
+    ],
+)
+def test_wal_is_replayed_where_nobody_comes_and_nothing_leaves(target: Target, pause: bool, lines: set[str]) -> None:
+    text = settings(CONTROL, Source("prod", "secret", 2), target, pause=pause).splitlines()
+    always = {"listen_addresses = ''", "archive_command = ''", "max_connections = '200'"}
+    assert lines | always <= set(text)
+    assert not any("preload" in line or "secret" in line for line in text)
