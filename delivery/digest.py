@@ -242,11 +242,19 @@ def _statements(steps: Mapping[str, Sequence[Json]], pending: Collection[str]) -
                     if one.get("file") in pending:
                         yield Statement(str(one["file"]), str(one.get("sql", "")), repeatable=False)
                 break
-            if type_ == "pipe:sql:Repeatable":
-                inputs, before = _inputs(step, "newState"), _inputs(step, "oldState").get("sql")
-                file = str(inputs.get("file") or inputs.get("name") or "?")
-                yield Statement(file, str(inputs.get("sql", "")), True, None if before is None else str(before))
+            if type_ == "pipe:sql:Repeatables":
+                yield from _repeatables(_inputs(step, "oldState"), _inputs(step, "newState"))
                 break
+
+
+def _repeatables(old: Json, new: Json) -> Iterator[Statement]:
+    """The repeatable files whose text is another one; with another trigger, as a migration is, all of them."""
+    before = {one.get("name"): str(one.get("sql", "")) for one in cast("Sequence[Json]", old.get("files") or ())}
+    every = any(old.get(name) != new.get(name) for name in ("owner", "triggers"))
+    for one in cast("Sequence[Json]", new.get("files") or ()):
+        text, was = str(one.get("sql", "")), before.get(one.get("name"))
+        if every or text != was:
+            yield Statement(str(one.get("file", "?")), text, repeatable=True, before=was)
 
 
 def _pending(digest: Json) -> set[str]:

@@ -1,4 +1,4 @@
-"""The schema: the migrations as one resource, then each repeatable text, and among these what settings render."""
+"""The schema: the migrations, then the repeatable texts, and among these what settings render. One resource each."""
 
 from __future__ import annotations
 
@@ -103,27 +103,16 @@ class Schema(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: SchemaArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:index:Schema", name, None, opts)
-        after: list[pulumi.Resource] = []
-
-        def child() -> pulumi.ResourceOptions:
-            return pulumi.ResourceOptions(
-                parent=self, provider=args.provider, depends_on=after[-1:], deleted_with=args.cluster.data
-            )
-
+        child = pulumi.ResourceOptions(parent=self, provider=args.provider, deleted_with=args.cluster.data)
         files = read_files(args.directory / MIGRATIONS)
-        after.append(migrations(files, read_files(args.directory / VERIFY), child()))
-        applied = hashlib.sha256("".join(file.text for file in files).encode()).hexdigest()
-        for file in merge(read_files(args.directory / REPEATABLES), rendered(args.settings)):
-            after.append(
-                pipe.Repeatable(
-                    f"{file.version}-{file.name}",
-                    name=file.name,
-                    file=file.path,
-                    sql=file.text,
-                    owner=OWNER,
-                    triggers=[applied],
-                    opts=child(),
-                )
-            )
-        self.last = after[-1:]
+        applied = migrations(files, read_files(args.directory / VERIFY), child)
+        texts = merge(read_files(args.directory / REPEATABLES), rendered(args.settings))
+        repeatables = pipe.Repeatables(
+            "repeatables",
+            files=[{"name": text.name, "file": text.path, "sql": text.text} for text in texts],
+            owner=OWNER,
+            triggers=[hashlib.sha256("".join(file.text for file in files).encode()).hexdigest()],
+            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[applied])),
+        )
+        self.last = [repeatables]
         self.register_outputs({})

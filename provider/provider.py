@@ -18,7 +18,7 @@ from provider.values import Properties, plain_map, secret_keys, wire_map
 RESOURCES = {
     "pipe:sql:Migrations": ("provider.sql.migrations", "Migrations"),
     "pipe:sql:Migration": ("provider.sql.migration", "Migration"),
-    "pipe:sql:Repeatable": ("provider.sql.repeatable", "Repeatable"),
+    "pipe:sql:Repeatables": ("provider.sql.repeatables", "Repeatables"),
     "pipe:sql:Privileged": ("provider.sql.privileged", "Privileged"),
     "pipe:sql:Endpoint": ("provider.sql.endpoint", "Endpoint"),
     "pipe:sql:Takeover": ("provider.restore.takeover", "Takeover"),

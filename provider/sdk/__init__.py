@@ -17,7 +17,7 @@ from provider.sdk.pgbackrest import Drill, FirstBackup, Repositories, Stanza
 from provider.sdk.privileged import Privileged
 from provider.sdk.restore import Restore, Takeover
 from provider.sdk.sessions import Sessions
-from provider.sdk.sql import Endpoint, Migrations, Repeatable
+from provider.sdk.sql import Endpoint, Migrations, Repeatables
 from provider.sdk.tls import Renewal
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
     "Privileged",
     "Privileges",
     "Renewal",
-    "Repeatable",
+    "Repeatables",
     "Repositories",
     "RestartPolicy",
     "Restore",

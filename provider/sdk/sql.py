@@ -47,52 +47,40 @@ class Migrations(Resource):
         return self._output("history")
 
 
-class Repeatable(Resource):
-    """A text that may be applied again and again (functions, views, triggers), re-applied when it changes.
+class Repeatables(Resource):
+    """Texts that may be applied again and again (functions, views, triggers), each re-applied when it changes.
 
-    Recorded in ``migrations.repeatable_history``. Runs as ``owner`` in one transaction. Import id: the name.
+    Recorded in ``migrations.repeatable_history``. Each runs as ``owner`` in one transaction, in the order of the list.
+    Removing one leaves the database as it is. Import id: ``repeatables``.
     """
 
     def __init__(
         self,
         resource_name: str,
         *,
-        name: pulumi.Input[str],
-        file: pulumi.Input[str],
-        sql: pulumi.Input[str],
+        files: Sequence[Mapping[str, str]],
         owner: pulumi.Input[str],
         triggers: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Describe a repeatable text.
+        """Describe the texts.
 
-        :param name: unique name in the history.
-        :param file: path within the project, for messages.
-        :param sql: the text; it must be safe to run again (CREATE OR REPLACE ...).
-        :param owner: the role as which it runs.
-        :param triggers: values whose change applies the text again, such as the checksum of the last migration.
+        :param files: each with ``name`` (unique), ``file`` (its path, for messages) and ``sql``, which must be safe to
+            run again (CREATE OR REPLACE ...).
+        :param owner: the role as which they run.
+        :param triggers: values whose change applies all of them again, such as a checksum of the migrations.
         """
         super().__init__(
-            "pipe:sql:Repeatable",
+            "pipe:sql:Repeatables",
             resource_name,
-            {
-                "name": name,
-                "file": file,
-                "sql": sql,
-                "owner": owner,
-                "triggers": triggers,
-                "checksum": None,
-                "appliedBy": None,
-                "appliedAt": None,
-                "durationMs": None,
-            },
+            {"files": files, "owner": owner, "triggers": triggers, "history": None},
             opts,
         )
 
     @property
-    def checksum(self) -> pulumi.Output[str]:
-        """SHA-256 of the text applied last, hexadecimal."""
-        return self._output("checksum")
+    def history(self) -> pulumi.Output[list[Mapping[str, Any]]]:
+        """What was applied last: name, file, checksum, who, when, how long."""
+        return self._output("history")
 
 
 class Endpoint(Resource):

@@ -117,14 +117,13 @@ def migrations(connection: Connection) -> dict[str, Applied]:
     return {row[0]: Applied(*row) for row in connection.execute(query).fetchall()}
 
 
-def find_repeatable(connection: Connection, name: str) -> Applied | None:
-    """Return the row of a repeatable text; it has no version."""
+def repeatables(connection: Connection) -> dict[str, Applied]:
+    """Return every row of a repeatable text by name, in the order in which they were applied; they have no version."""
     query = sql.SQL(
         "SELECT '', name, file, sql, checksum, applied_by, {utc}, duration_ms FROM migrations.repeatable_history"
-        " WHERE name = %s"
+        " ORDER BY applied_at, name"
     ).format(utc=_UTC)
-    row = connection.execute(query, (name,)).fetchone()
-    return None if row is None else Applied(*row)
+    return {row[1]: Applied(*row) for row in connection.execute(query).fetchall()}
 
 
 def record_migration(
@@ -164,8 +163,8 @@ def record_migration(
     return Applied(*row)
 
 
-def record_repeatable(connection: Connection, name: str, file: str, text: str, duration_ms: int) -> Applied:
-    """Write or overwrite the row of a repeatable text and return it as recorded."""
+def record_repeatable(connection: Connection, name: str, file: str, text: str, duration_ms: int) -> None:
+    """Write or overwrite the row of a repeatable text."""
     connection.execute(
         "INSERT INTO migrations.repeatable_history (name, file, sql, checksum, applied_by, duration_ms)"
         " VALUES (%s, %s, %s, %s, session_user || %s, %s)"
@@ -173,7 +172,6 @@ def record_repeatable(connection: Connection, name: str, file: str, text: str, d
         " applied_by = excluded.applied_by, applied_at = excluded.applied_at, duration_ms = excluded.duration_ms",
         (name, file, text, checksum(text), who(), duration_ms),
     )
-    return _required(find_repeatable(connection, name))
 
 
 def rename_migration(connection: Connection, file: File) -> None:
@@ -181,9 +179,3 @@ def rename_migration(connection: Connection, file: File) -> None:
     connection.execute(
         "UPDATE migrations.history SET name = %s, file = %s WHERE version = %s", (file.name, file.file, file.version)
     )
-
-
-def _required(row: Applied | None) -> Applied:
-    if row is None:
-        raise PipeError("the history row that was just written is not there", "look for triggers on the history table")
-    return row

@@ -90,8 +90,9 @@ def waiting_for_a_lock(database: SchemaDatabase, canary: str, mark: str) -> None
             except psycopg.errors.DeadlockDetected:
                 connection.rollback()
 
+        # The first waits until that is told; only then the second makes it a deadlock, which it finds itself.
         crossing = threading.Thread(target=cross, args=(one, 1))
-        crossing.start()
+        logged(database, crossing.start, "still waiting for")
         cross(other, 0)
         crossing.join()
 

@@ -134,7 +134,10 @@ def test_a_month_that_is_past_is_frozen_once(migrator: Connection, past_month: C
     assert f"pipe.{MONTH}" in planned
     assert run_now(migrator, "pipe_once_freeze") == ("succeeded", "VACUUM")
     assert one(migrator, due) == 0
-    assert one(migrator, "SELECT upkeep.plan_freeze()") == "nothing to do"
+    # A night takes 24 months; what other tests archived in this database may fill more than one night.
+    while (planned := str(one(migrator, "SELECT upkeep.plan_freeze()"))) != "nothing to do":
+        assert f"pipe.{MONTH}" not in planned
+        assert run_now(migrator, "pipe_once_freeze") == ("succeeded", "VACUUM")
     assert one(migrator, "SELECT count(*) FROM cron.job WHERE jobname = 'pipe_once_freeze'") == 0
 
 

@@ -105,9 +105,10 @@ def test_pending_sql_is_in_the_order_in_which_it_runs() -> None:
         {"version": f"00{number}", "file": f"sql/migrations/00{number}_{name}.sql", "sql": name}
         for number, name in (("01", "old"), ("09", "a"), ("10", "b"))
     )
+    same, view = ({"name": name, "file": f"sql/repeatable/020_{name}.sql", "sql": "1"} for name in ("w", "v"))
     steps = [
         step("update", "pipe:sql:Migrations", "m", {"files": [old]}, {"files": [old, later, new]}),
-        step("update", "pipe:sql:Repeatable", "v", {"sql": "1"}, {"file": "sql/repeatable/020_v.sql", "sql": "2"}),
+        step("update", "pipe:sql:Repeatables", "r", {"files": [same, view]}, {"files": [same, view | {"sql": "2"}]}),
     ]
     diagnostics = [
         {"severity": "info", "message": f"<{{%reset%}}>pending: sql/migrations/{text}<{{%reset%}}>\n"}
@@ -211,7 +212,7 @@ def test_a_recorded_preview() -> None:
 def test_a_recorded_preview_is_a_comment_without_a_secret() -> None:
     section = render.section(plan("t", recorded("preview.json"), recorded("history.json")))
     assert section.startswith(
-        "## `t`: 8 replaced, 10 deleted, 12 changed, 1 pending migration, 4 settings changed\n\n"
+        "## `t`: 8 replaced, 10 deleted, 6 changed, 1 pending migration, 4 settings changed\n\n"
         "> [!CAUTION]\n> Data is lost: `member-1-data` would be deleted.\n\n### Replaced (8)\n"
     )
     assert "| `member-0` | `docker:index/container:Container` | `labels[pipe.config]` (forces replacement) |" in section
