@@ -41,11 +41,11 @@ class ClusterArgs:
 
 
 class Cluster(pulumi.ComponentResource):
-    """Creates the members in order: each waits until the one before it leads or streams.
+    """Creates the members: the first one makes the cluster, the others copy from it.
 
-    So the first member makes the cluster, the others copy from it. A change that replaces containers takes replicas
-    first and the leader last, and never two of them at once. Who leads is asked for this order alone: no property
-    comes from the answer.
+    A change that replaces containers takes replicas first and the leader last, and never two of them at once: each
+    waits until the one before it leads or streams. Only in a new cluster, where nobody can be disturbed, they start
+    side by side. Who leads is asked for this order alone: no property comes from the answer.
     """
 
     members: Sequence[Member]
@@ -72,20 +72,24 @@ class Cluster(pulumi.ComponentResource):
             args.credentials.provisioner_verifier,
         ).apply(lambda secrets: Logins(*secrets))
         members: dict[str, Member] = {}
-        leader = pipe.leader(self.endpoints, args.patroni)
-        self.runs = leader.apply(bool)
+        lead = pipe.leader(self.endpoints, args.patroni)
+        self.runs = lead.apply(lambda lead: bool(lead.name))
+        # Restored data is in the first member's volume alone: nobody may begin a cluster before it leads.
+        side_by_side = settings.restore.from_ is None
 
         def turn(host: str) -> pulumi.Output[bool]:
-            """Come true when the member before this one, in the order of the change, is ready."""
+            """Come true when it is this member's turn; side by side that is once the first one's container runs."""
 
-            async def reached(leader: str) -> bool:
-                order = change_order(self.hosts, leader)
+            async def reached(lead: pipe.Lead) -> bool:
+                order = change_order(self.hosts, lead.name)
                 place = order.index(host)
-                if place:
+                if place and not lead.answered and side_by_side:
+                    await members[order[0]].container.urn.future()
+                elif place:
                     await members[order[place - 1]].ready.urn.future()
                 return True
 
-            return leader.apply(reached)
+            return lead.apply(reached)
 
         for index, host in enumerate(self.hosts):
             members[host] = Member(

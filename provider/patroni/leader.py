@@ -15,16 +15,19 @@ NOBODY = ""
 def leader(config: Config, arguments: Properties) -> Properties:
     """Return the name of the member that leads, as the first that answers at ``endpoints`` knows it.
 
-    Before the cluster is there, and whenever none answers, that is nobody.
+    Before the cluster is there, and whenever none answers, that is nobody; ``answered`` tells the two apart from a
+    cluster that has no leader at the moment.
     """
+    silence = {"leader": NOBODY, "answered": False}
     try:
         rest = Rest(config.tls())
     except PipeError:
-        return {"leader": NOBODY}
+        return silence
     for endpoint in arguments["endpoints"]:
         try:
             members = rest.send("GET", endpoint, "/cluster", timeout=TIMEOUT_SECONDS).document.get("members", [])
         except PipeError:
             continue
-        return {"leader": next((str(m["name"]) for m in members if m.get("role") == "leader"), NOBODY)}
-    return {"leader": NOBODY}
+        name = next((str(m["name"]) for m in members if m.get("role") == "leader"), NOBODY)
+        return {"leader": name, "answered": True}
+    return silence

@@ -25,6 +25,25 @@ MARGIN_SECONDS = 15
 _SILENT_POLLS = 3
 _TTL_SECONDS, _LOOP_SECONDS = 30, 10  # Patroni's own defaults
 _SLOTS_TTL = "member_slots_ttl"
+_BEGIN_SECONDS, _BEGIN_POLL_SECONDS = 30, 0.05
+
+
+def begun(status: dict[str, Any]) -> bool:
+    """Judge ``GET /patroni`` of a member: whether it makes a new cluster just now, or knows one that has a leader."""
+    led = "role" in status and not status.get("cluster_unlocked")
+    return led or status.get("state") == "initializing new cluster"
+
+
+def await_begun(context: Context, rest: Rest, endpoints: list[str]) -> None:
+    """Wait until a cluster has begun, so that the first member makes it and not whichever is the fastest.
+
+    Not for long: a first member that does not start is reported where that is waited for.
+    """
+    deadline = time.monotonic() + _BEGIN_SECONDS
+    while time.monotonic() < deadline:
+        if any(begun(answer.document) for _, answer in rest.reachable(endpoints, "/patroni")):
+            return
+        context.cancellation.pause(_BEGIN_POLL_SECONDS, "waiting until the first member makes the cluster")
 
 
 class Membership(Resource):
@@ -58,7 +77,9 @@ class Membership(Resource):
             )
 
     def create(self, context: Context, new: Properties) -> tuple[str, Properties]:
-        """Nothing to do: the node enters itself when it starts."""
+        """Wait until the node would find a cluster to enter, which the first one makes; it enters by itself."""
+        if new.get("endpoint") not in (None, new["endpoints"][0]):
+            await_begun(context, Rest(context.config.tls()), new["endpoints"])
         return new["member"], new
 
     def preview(self, context: Context, old: Properties | None, new: Properties) -> Properties:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from provider.sdk.catalog import Baseline, Picture, Privileges
 from provider.sdk.configuration import PipeProvider
 from provider.sdk.etcd import EtcdMember, Topology
-from provider.sdk.patroni import DynamicConfig, Member, Membership, RestartPolicy, leader
+from provider.sdk.patroni import DynamicConfig, Lead, Member, Membership, RestartPolicy, leader
 from provider.sdk.pgbackrest import Drill, FirstBackup, Repositories, Stanza
 from provider.sdk.privileged import Privileged
 from provider.sdk.restore import Restore, Takeover
@@ -27,6 +27,7 @@ __all__ = [
     "EtcdMember",
     "Drill",
     "FirstBackup",
+    "Lead",
     "Member",
     "Membership",
     "Migrations",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import pulumi
@@ -13,8 +14,18 @@ from provider.sdk.configuration import PipeProvider
 RestartPolicy = Literal["rolling", "pending"]
 
 
-def leader(endpoints: Sequence[str], provider: PipeProvider) -> pulumi.Output[str]:
-    """Return the name of the member that leads now; empty before the cluster is there, or when none answers.
+@dataclass(frozen=True)
+class Lead:
+    """Who leads when the program runs."""
+
+    name: str
+    """The member that leads; empty when none does."""
+    answered: bool
+    """Whether any member answered. None does before the cluster is there."""
+
+
+def leader(endpoints: Sequence[str], provider: PipeProvider) -> pulumi.Output[Lead]:
+    """Return who leads now.
 
     For the order in which things happen only: a value of a resource that came from it would change with every failover.
 
@@ -23,16 +34,20 @@ def leader(endpoints: Sequence[str], provider: PipeProvider) -> pulumi.Output[st
     answer = pulumi.runtime.invoke_output(
         "pipe:patroni:leader", {"endpoints": list(endpoints)}, pulumi.InvokeOutputOptions(provider=provider)
     )
-    # In the preview of a new stack the provider is not there yet, and nothing is known.
-    return answer.apply(lambda found: found["leader"] if isinstance(found, Mapping) else "", run_with_unknowns=True)
+
+    def lead(found: Any) -> Lead:
+        # In the preview of a new stack the provider is not there yet, and nothing is known.
+        return Lead(found["leader"], found["answered"]) if isinstance(found, Mapping) else Lead("", False)
+
+    return answer.apply(lead, run_with_unknowns=True)
 
 
 class Membership(Resource):
     """A node's place in the cluster, registered before its container.
 
-    Creating does nothing. Before its container is replaced, a node that leads hands over. Deleting comes after the
-    container's deletion and waits until the cluster has forgotten the node: no entry, no replication slot. Give it
-    ``deleted_with`` the stack's network, so that tearing down a whole stack skips it.
+    Creating waits until the first member has begun a new cluster. Before its container is replaced, a node that leads
+    hands over. Deleting comes after the container's deletion and waits until the cluster has forgotten the node: no
+    entry, no replication slot. Give it ``deleted_with`` the stack's network, so that tearing down a stack skips it.
     """
 
     def __init__(

@@ -127,7 +127,7 @@ def test_before_there_is_a_cluster_nobody_leads() -> None:
     plugin = PipePlugin()
     request = provider_pb2.InvokeRequest(tok="pipe:patroni:leader")
     request.args.update({"endpoints": ["https://127.0.0.1:1"]})
-    assert dict(getattr(plugin.call("Invoke", request), "return")) == {"leader": ""}
+    assert dict(getattr(plugin.call("Invoke", request), "return")) == {"leader": "", "answered": False}
     plugin.stop()
 
 
