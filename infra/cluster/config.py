@@ -166,7 +166,7 @@ def patroni_yml(settings: Settings, name: str, etcd: Sequence[str], logins: Logi
                 },
                 "basebackup": {"checkpoint": "fast"},
                 "recovery_conf": {
-                    "restore_command": f"pgbackrest --stanza={settings.stack} archive-get %f %p",
+                    "restore_command": f"restore_wal {settings.stack} %f %p",
                     **({"recovery_min_apply_delay": f"{delay}s"} if delay else {}),
                 },
             },
