@@ -56,6 +56,9 @@ class Cluster(pulumi.ComponentResource):
     """One a member: done when it leads or streams."""
     runs: pulumi.Output[bool]
     """Whether somebody led already when `up` began. For the order in which things happen only."""
+    serves: pulumi.Output[pulumi.Resource]
+    """What a session waits for: in a running cluster all members, so that none is replaced under it; in a new one,
+    where nothing is replaced, the first."""
     data: pulumi.Resource
     """The volume that never goes before the others: what lies in the database goes with it."""
 
@@ -113,4 +116,11 @@ class Cluster(pulumi.ComponentResource):
         self.members = list(members.values())
         self.ready = [member.ready for member in self.members]
         self.data = self.members[0].data
+
+        async def served(lead: pipe.Lead) -> pulumi.Resource:
+            for member in self.members if lead.answered else ():
+                await member.ready.urn.future()
+            return self.ready[0]
+
+        self.serves = lead.apply(served)
         self.register_outputs({})

@@ -84,5 +84,5 @@ class Proxy(pulumi.ComponentResource):
             username="pipe_provisioner",
             password=args.credentials.passwords.provisioner,
             triggers=[container.id],
-            opts=pulumi.ResourceOptions(parent=self, provider=args.provider, depends_on=list(args.cluster.ready)),
+            opts=pulumi.ResourceOptions(parent=self, provider=args.provider, depends_on=[args.cluster.serves]),
         )

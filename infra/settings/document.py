@@ -16,7 +16,7 @@ from infra.settings import parameters, parse
 from infra.settings.faults import NOT_SET, full_key, shown
 from infra.settings.load import is_section, top_level
 from infra.settings.model import NAMESPACE, Settings
-from infra.settings.rules import RULES
+from infra.settings.rulebook import RULES
 
 TARGET = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
 

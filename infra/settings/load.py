@@ -10,7 +10,7 @@ from typing import Any
 from infra.settings import forms, parse
 from infra.settings.faults import NOT_SET, Fault, SettingsError, full_key, shown, unknown
 from infra.settings.model import NAMESPACE, Settings
-from infra.settings.rules import broken
+from infra.settings.rulebook import broken
 
 
 def top_level() -> dict[str, dataclasses.Field[Any]]:

@@ -1,7 +1,8 @@
 """What can be configured: one frozen dataclass a section, the sections by what they are about in the files beside this.
 
 Every field carries its default, description, unit and bounds; the parser, the messages and docs/configuration.md are
-made from them. To add a setting, add a field to its section, and a rule to `rules.py` if it depends on another one.
+made from them. To add a setting, add a field to its section, and where it depends on another one a rule to `rules.py`
+or `recovery_rules.py`.
 """
 
 from __future__ import annotations
