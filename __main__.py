@@ -54,7 +54,7 @@ grants = Grants("grants", GrantsArgs(providers.postgresql, cluster), after(*audi
 picture = Picture("picture", PictureArgs(settings, providers.pipe, cluster), after(*grants.last))
 proof = Proof("proof", ProofArgs(providers.pipe, credentials, cluster), after(*grants.last))
 first_backup = FirstBackup(
-    "first-backup", FirstBackupArgs(settings, repository, providers.pipe), after(archiving.config, *schema.last)
+    "first-backup", FirstBackupArgs(settings, repository, providers.pipe), after(archiving.config, *grants.last)
 )
 
 outputs.export(settings, names, credentials, certificates.ca_certificate)
