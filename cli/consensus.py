@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -89,8 +90,9 @@ def run(session: Session) -> int:
         primary = prefix + last_primary(controls, os.environ.get(LEADER) or None)
         print(f"{primary} was primary last: it starts first, and alone")
     _docker("stop", *etcd)
+    token = f"{session.stack}-{secrets.token_hex(4)}"
     for name, image in etcd.items():
-        _empty(name, image)
+        _empty(name, image, token)
     # While the store is empty whoever comes first may lead. Those that might lack rows stand still until somebody does.
     followers = [name for name in members if name != primary and _status(name)]
     try:
@@ -151,10 +153,10 @@ def _control(member: str, image: str) -> Control | None:
     return parse_control(_run([*words, image, DATA_DIR]).stdout)
 
 
-def _empty(etcd: str, image: str) -> None:
-    """Delete what a member of etcd stored; its container is stopped."""
-    words = ["run", "--rm", "--network", "none", "--volumes-from", etcd, "--entrypoint", "rm"]
-    _docker(*words, image, "-rf", f"{ETCD_DIR}/data")
+def _empty(etcd: str, image: str, token: str) -> None:
+    """Delete what a member of etcd stored, and have it begin the store of that token; its container is stopped."""
+    words = ["run", "--rm", "--network", "none", "--volumes-from", etcd, "--entrypoint", "sh", image, "-c"]
+    _docker(*words, f"rm -rf {ETCD_DIR}/data && echo {token} >{ETCD_DIR}/token")
 
 
 def _wait(look: Callable[[], bool], what: str, look_at: str) -> None:

@@ -1,17 +1,20 @@
-"""Measures what faults cost, many rounds of each: python -m bench.recovery [--rounds N] [--only KEY ...].
+"""Measures what faults cost, many rounds of each: python -m bench.recovery [--rounds N] [--only KEY …] [--add FILE …].
 
 A round has every scenario, so what else the machine does then disturbs all alike. Prints a line for each, writes
-bench/results/<time>-recovery.json and, when nothing was left out, the table in docs/failover.md. Needs what
-`make setup` makes. Everything it makes, it removes.
+bench/results/<time>-recovery.json and, when nothing was left out, the table in docs/failover.md. All of it takes hours:
+a part at a time is possible, each with `--only`, and the last one with `--add` takes the files of the others into the
+table. Needs what `make setup` makes. Everything it makes, it removes.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from bench import results
@@ -30,8 +33,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bench.recovery", description="Measures what faults cost.")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--only", nargs="+", choices=[scenario.key for scenario in SCENARIOS], default=[])
+    parser.add_argument("--add", nargs="+", type=Path, metavar="FILE", default=[], help="what other runs have written")
     args = parser.parse_args(argv)
     os.chdir(ROOT)
+    earlier = [outcome for file in args.add for outcome in json.loads(file.read_text())["outcomes"]]
     wanted = [scenario for scenario in SCENARIOS if not args.only or scenario.key in args.only]
     outcomes: list[dict[str, Any]] = []
     try:
@@ -42,9 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # What was measured before something went wrong is worth keeping.
         print(f"written to {results.keep('recovery', outcomes=outcomes).relative_to(ROOT)}")
     print("\n".join(["", *figures.missed(wanted, outcomes)]))
-    if not args.only:
-        table = figures.table(SCENARIOS, outcomes)
-        DOCUMENT.write_text(figures.written(DOCUMENT.read_text(), f"{table}\n\n{_made(args.rounds)}"))
+    if args.add or not args.only:
+        table = figures.table(SCENARIOS, [*earlier, *outcomes])
+        DOCUMENT.write_text(figures.written(DOCUMENT.read_text(), f"{table}\n\n{_made()}"))
     return 1 if any(_lost(scenario, outcomes) for scenario in wanted) else 0
 
 
@@ -67,11 +72,11 @@ def _lost(scenario: Scenario, outcomes: figures.Outcomes) -> bool:
     return not scenario.may_lose and any(outcome["lost"] for outcome in figures.of(outcomes, scenario.key))
 
 
-def _made(rounds: int) -> str:
+def _made() -> str:
     """Say under the table what its figures are."""
     return (
-        f"Minimum / median / maximum of {rounds} rounds on {os.cpu_count()} processors,"
-        f" {datetime.now(UTC):%Y-%m-%d}; reads: the longest time without an answer at the read-only endpoint."
+        f"Minimum / median / maximum on {os.cpu_count()} processors, {datetime.now(UTC):%Y-%m-%d};"
+        " reads: the longest time without an answer at the read-only endpoint."
     )
 
 

@@ -51,7 +51,7 @@ def test_the_longest_gap_is_between_neighbours() -> None:
 def test_a_line_has_minimum_median_and_maximum_and_what_was_lost() -> None:
     rounds = [outcome("x", 3.0), outcome("x", 1.0, lost=2, reads=0.5), outcome("x", 9.0), outcome("y", 99.0)]
     assert figures.line(scenario("x", aim=5.0), rounds) == (
-        "| It breaks | Then. | 1.0 / 3.0 / 9.0 s (aim 5 s) | 0.1 s, at most 0.5 s | 2 of 300 | Nothing. |"
+        "| It breaks | Then. | 1.0 / 3.0 / 9.0 s, 3 rounds (aim 5 s) | 0.1 s, at most 0.5 s | 2 of 300 | Nothing. |"
     )
 
 
