@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Callable
@@ -165,3 +166,19 @@ def is_running(pid: int) -> bool:
         return "(zombie)" not in Path(f"/proc/{pid}/status").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def test_the_state_remembers_where_a_resource_was_declared_and_nothing_of_the_host(project: Project) -> None:
+    (project.folder / "beside.py").write_text(
+        "import pulumi\n\n\nclass Group(pulumi.ComponentResource):\n"
+        "    def __init__(self, name):\n        super().__init__('conformance:index:Group', name)\n"
+    )
+    project.program("from beside import Group\n\n\ndef make():\n    Group('one')\n\n\nmake()\n")
+    project.up()
+    exported = json.loads(project.run("stack", "export"))
+    (made,) = (one for one in exported["deployment"]["resources"] if one["type"] == "conformance:index:Group")
+    assert made["sourcePosition"] == "project:///__main__.py#5"
+    assert [frame["sourcePosition"] for frame in made["stackTrace"]] == [
+        "project:///__main__.py#5",
+        "project:///__main__.py#8",
+    ]
