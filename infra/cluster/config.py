@@ -269,10 +269,12 @@ def haproxy_cfg(settings: Settings, members: Sequence[str]) -> str:
             "",
             "backend primary",
             # The status says that the member holds the lease, which it does before it is promoted; the body says if
-            # its PostgreSQL takes writes. Who came in between would be told that the server is read-only.
+            # its PostgreSQL takes writes. Who came in between would be told that the server is read-only. The body comes
+            # first here: after a wrong status HAProxy would hang up on a member that still writes it, and that member
+            # would log it, twice a second.
             "    option httpchk GET /primary",
-            "    http-check expect status 200",
             '    http-check expect rstring \'"role": *"primary"\'',
+            "    http-check expect status 200",
             # After a bad answer it looks again ten times a second: who handed over is out in half a second. One that is
             # only slow to answer, each time for as long as "inter" allows, has three seconds.
             "    default-server inter 500ms fastinter 100ms downinter 300ms fall 5 rise 1",

@@ -161,3 +161,20 @@ def test_every_daemon_becomes_healthy(stack: Stack) -> None:
         return [f"{c.name}: {c.attrs['State']['Health']['Status']}" for c in found if c.health != "healthy"]
 
     eventually(unhealthy, lambda seen: seen == [], timeouts.REJOIN, "every container healthy")
+
+
+def test_the_proxies_looks_at_the_members_leave_nothing_in_their_logs(stack: Stack) -> None:
+    members = ("member-0", "member-1")
+    before = {member: len(stack.logs(member)) for member in members}
+
+    def since() -> list[str]:
+        return [stack.logs(member)[before[member] :] for member in members]
+
+    # In two loops of Patroni a proxy looks ten times or more.
+    looked = eventually(
+        since,
+        lambda texts: all(text.count("no action. I am") >= 2 for text in texts),
+        timeouts.REJOIN,
+        "two loops of Patroni on each member",
+    )
+    assert not any("Traceback" in text for text in looked)
