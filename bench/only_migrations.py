@@ -124,7 +124,10 @@ class Program:
     def environment(self) -> Mapping[str, str]:
         """What Pulumi needs to run there, and nothing that the caller's shell says about another stack."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "PIPE_"))}
-        kept |= {environment.BACKEND: f"file://{self.directory / 'state'}", environment.PASSPHRASE: "bench"}
+        kept |= {
+            environment.BACKEND: environment.file_backend(self.directory / "state"),
+            environment.PASSPHRASE: "bench",
+        }
         kept |= environment.variables(Target(STACK, "test"), checkout(), self._session.toolchain, kept)
         return kept | {"NO_COLOR": "1"}
 

@@ -54,7 +54,10 @@ class Scratch:
     def environment(self) -> Mapping[str, str]:
         """What Pulumi needs to run in the copy, and nothing that the caller's shell says about another stack."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "PIPE_"))}
-        kept |= {environment.BACKEND: f"file://{self.directory / 'state'}", environment.PASSPHRASE: "bench"}
+        kept |= {
+            environment.BACKEND: environment.file_backend(self.directory / "state"),
+            environment.PASSPHRASE: "bench",
+        }
         kept |= environment.variables(Target(self.stack, "test"), checkout(), self.toolchain, kept)
         # The event log is behind this switch.
         return kept | {"PULUMI_DEBUG_COMMANDS": "true", "NO_COLOR": "1"}

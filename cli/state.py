@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cli.environment import folder_of
 from cli.errors import UserError
 from cli.session import PROJECT, Session
 
@@ -39,7 +40,8 @@ def parse(deployment: Mapping[str, Any] | None) -> State:
 
 def folder(backend: str) -> Path | None:
     """The folder of a file backend; None for another kind."""
-    return Path(backend.removeprefix("file://")) / BOOKKEEPING if backend.startswith("file:///") else None
+    found = folder_of(backend)
+    return None if found is None else found / BOOKKEEPING
 
 
 def read(session: Session) -> State | None:

@@ -38,6 +38,11 @@ class Paths:
         return self.tools / "home"
 
     @property
+    def automatic_logs(self) -> Path:
+        """Where Pulumi would keep a log of each of its commands."""
+        return self.pulumi_home / "logs"
+
+    @property
     def state(self) -> Path:
         """The directory of the local file backend."""
         return self.tools / "state"

@@ -1,4 +1,8 @@
-"""Local defaults, so that no question is asked: the file backend, a random passphrase, and the filter for salts."""
+"""Local defaults, so that no question is asked: the file backend, a random passphrase, and the filter for salts.
+
+And no log of every command: Pulumi would write down each property of each resource, secrets as well (encrypted), with
+every call to a provider, which takes a third of its own time. Where its folder should be is a file that says so.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +18,22 @@ NAME = "local defaults"
 FILTER = "filter.pipe-local-salt.clean"
 # Takes the salt of this checkout's own passphrase out of what git stores; the file in the work tree keeps it.
 FILTER_COMMAND = "sed '/^encryptionsalt:/d'"
+NO_LOGS = (
+    "Pulumi finds no folder here and keeps no log of its commands: see setup/steps/local.py.\n"
+    "`bin/pulumi --logtostderr --logflow -v 9 ...` shows what would be in it.\n"
+)
 
 
 def present(context: Context) -> bool:
     paths = context.paths
-    return paths.state.is_dir() and paths.passphrase.is_file() and _filter_is_set(context)
+    made = paths.state.is_dir() and paths.passphrase.is_file() and paths.automatic_logs.exists()
+    return made and _filter_is_set(context)
 
 
 def provide(context: Context) -> None:
     paths = context.paths
     paths.state.mkdir(parents=True, exist_ok=True)
+    create_once(paths.automatic_logs, NO_LOGS, 0o644)
     if create_once(paths.passphrase, secrets.token_urlsafe(32), 0o600):
         context.console.say(NAME, f"made a random passphrase ({paths.passphrase.relative_to(paths.root)})")
     if not _filter_is_set(context):
