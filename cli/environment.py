@@ -37,7 +37,7 @@ class Target:
 def file_backend(folder: Path) -> str:
     """The URL of a folder as a backend.
 
-    Its files get no companion with their checksum: nobody reads that, and it takes a fifth of the time of each checkpoint.
+    Its files get no companion with their checksum: nobody reads that, and to make it is a fifth of a checkpoint's work.
     """
     return f"file://{folder}?metadata=skip"
 
