@@ -269,9 +269,9 @@ def haproxy_cfg(settings: Settings, members: Sequence[str]) -> str:
             "",
             "backend primary",
             # The status says that the member holds the lease, which it does before it is promoted; the body says if
-            # its PostgreSQL takes writes. Who came in between would be told that the server is read-only. The body comes
-            # first here: after a wrong status HAProxy would hang up on a member that still writes it, and that member
-            # would log it, twice a second.
+            # its PostgreSQL takes writes. Who came in between would be told that the server is read-only. The body is
+            # first: after a wrong status HAProxy would hang up on a member that still writes it, and that member would
+            # log it, twice a second.
             "    option httpchk GET /primary",
             '    http-check expect rstring \'"role": *"primary"\'',
             "    http-check expect status 200",
