@@ -17,7 +17,6 @@ from provider.values import Properties, plain_map, secret_keys, wire_map
 # Token -> module and class; a module is imported with the first request for it, so that starting stays quick.
 RESOURCES = {
     "pipe:sql:Migrations": ("provider.sql.migrations", "Migrations"),
-    "pipe:sql:Migration": ("provider.sql.migration", "Migration"),
     "pipe:sql:Repeatables": ("provider.sql.repeatables", "Repeatables"),
     "pipe:sql:Privileged": ("provider.sql.privileged", "Privileged"),
     "pipe:sql:Endpoint": ("provider.sql.endpoint", "Endpoint"),

@@ -44,7 +44,7 @@ def test_a_replacement_is_one_change_whatever_its_steps() -> None:
 
 def test_the_gravest_come_first_and_what_holds_data_before_the_rest() -> None:
     steps = [
-        step("create", "pipe:sql:Migration", "0009", new={"file": "f", "sql": "s"}),
+        step("create", "pipe:sql:Migrations", "migrations", new={"file": "f", "sql": "s"}),
         step("update", "docker:index/network:Network", "net", {}, {}),
         step("delete", "docker:index/container:Container", "agent-1"),
         step("delete", "docker:index/volume:Volume", "member-1"),
@@ -55,7 +55,7 @@ def test_the_gravest_come_first_and_what_holds_data_before_the_rest() -> None:
         ("delete", "member-1", True),
         ("delete", "agent-1", False),
         ("update", "net", False),
-        ("create", "0009", False),
+        ("create", "migrations", False),
     ]
     assert found.unchanged == 40
 

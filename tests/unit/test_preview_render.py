@@ -19,7 +19,7 @@ CONTAINER = Change(
 def test_a_whole_section() -> None:
     plan = Plan(
         stack="staging",
-        changes=(CONTAINER, VOLUME, Change("create", "pipe:sql:Migration", "0009")),
+        changes=(CONTAINER, VOLUME, Change("create", "pipe:sql:Migrations", "migrations")),
         statements=(Statement("sql/migrations/0009_x.sql", "SELECT 1;\n", repeatable=False),),
         settings=(Setting("pipe:database.replicas", "2", "1"), Setting("pipe:token", None, "[secret]")),
         unchanged=40,
@@ -35,7 +35,7 @@ def test_a_whole_section() -> None:
         "| resource | type | what differs |\n|---|---|---|\n"
         "| `member-1` **holds data** | `docker:index/volume:Volume` |  |\n\n"
         "### Created (1)\n\n"
-        "- `pipe:sql:Migration`: `0009`\n\n"
+        "- `pipe:sql:Migrations`: `migrations`\n\n"
         "### Pending migrations (1)\n\n"
         "<details><summary><code>sql/migrations/0009_x.sql</code></summary>\n\n"
         "```sql\nSELECT 1;\n```\n\n</details>\n\n"

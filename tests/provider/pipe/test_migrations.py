@@ -182,21 +182,6 @@ def test_a_history_of_an_earlier_release_is_widened_and_keeps_its_rows(plugin: P
     assert rows == [("0001", "applied", True), ("0002", "applied", False)]
 
 
-def test_resources_of_an_earlier_release_leave_the_state_and_nothing_else(
-    plugin: PipePlugin, database: Database
-) -> None:
-    plugin.live("sql:Migrations").up(inputs(file()))
-    old = plugin.live("sql:Migration", "0001-users")
-    old.id, old.state = "0001", file() | {"owner": "pipe_owner"}
-    old.destroy()
-    assert database.rows("SELECT count(*) FROM migrations.history, pipe.users") == [(0,)]
-    assert plugin.messages[-1] == (
-        '"sql/migrations/0001_users.sql" stays applied; its row in the history belongs to pipe:sql:Migrations now'
-    )
-    with pytest.raises(Failed, match="HINT: put it into pipe:sql:Migrations"):
-        plugin.live("sql:Migration").up(file() | {"owner": "pipe_owner"})
-
-
 def test_a_new_name_or_path_is_recorded_and_nothing_runs(plugin: PipePlugin, database: Database) -> None:
     live = plugin.live("sql:Migrations")
     live.up(inputs(file()))
