@@ -1,0 +1,189 @@
+"""How fast backups and restores are, beside the plainest way to copy the same data: make bench-recovery OF=throughput.
+
+One stack with one replica, whose database grows from size to size. At each: a full backup; the replica built anew from
+it and from the primary; and, as the floor on the same machine and the same files, ``tar | zstd`` and ``cp``. Prints a
+line for each size, writes bench/results/<time>-throughput.json and the table in docs/backup-and-restore.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from bench import results
+from bench.report import between
+from bench.scratch import ROOT, BenchError
+from infra.naming import Names
+from infra.paths import DATA_DIR, POSTGRES_HOME
+from tests.asserts.eventually import eventually
+from tests.fixtures.stacks import Stack, throw_away_stack
+
+DOCUMENT = ROOT / "docs" / "backup-and-restore.md"
+BEGIN, END = "<!-- throughput: made by `make bench-recovery OF=throughput` -->", "<!-- end of throughput -->"
+HEAD = (
+    "| database | `tar` to `zstd` | `cp` | full backup | restore | replica from the backup | from the primary |\n"
+    "|---|---|---|---|---|---|---|"
+)
+MEGABYTES = (100, 500, 2000)
+MB = 1_000_000
+WAIT_SECONDS = 900
+# A row of about 250 bytes, half of which compresses: an identifier that does not, and a text that does.
+ROWS_OF_A_MEGABYTE = 4_000
+FILL = (
+    "CREATE TABLE IF NOT EXISTS public.ballast (id uuid NOT NULL, filler text NOT NULL);"
+    " INSERT INTO public.ballast"
+    " SELECT gen_random_uuid(), md5(n::text) || md5((n + 1)::text) || repeat(md5(n::text), 4)"
+    " FROM generate_series(1, {rows}) AS n"
+)
+SIZE = "SELECT sum(pg_database_size(oid))::bigint FROM pg_database"
+REPLICA = "member-1"
+RESTORED = re.compile(r"INFO: restore command end: completed successfully \((\d+)ms\)")
+# As Patroni does it where there is no backup; the password is in the file that Patroni keeps.
+FROM_PRIMARY = (
+    f"PGPASSFILE=/tmp/patroni.pgpass pg_basebackup -h member-0 -U pipe_replicator -D {POSTGRES_HOME}/copy"
+    f" --checkpoint=fast --wal-method=stream --no-password; status=$?; rm -rf {POSTGRES_HOME}/copy; exit $status"
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One size: bytes, and the seconds that each way took."""
+
+    size: int
+    tar: float
+    cp: float
+    backup: float
+    restore: float
+    from_backup: float
+    """From the start of an empty node until it streams: Patroni, the restore, the WAL since."""
+    from_primary: float
+
+    def line(self) -> str:
+        """Return its line of the table."""
+        rates = (self.tar, self.cp, self.backup, self.restore)
+        cells = [f"{self.size / MB:.0f} MB", *(f"{self.size / MB / seconds:.0f} MB/s" for seconds in rates)]
+        return f"| {' | '.join([*cells, f'{self.from_backup:.1f} s', f'{self.from_primary:.1f} s'])} |"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measures every size; returns 0."""
+    parser = argparse.ArgumentParser(prog="bench.recovery.throughput", description="Measures backup and restore.")
+    parser.add_argument("--megabytes", type=int, nargs="+", default=list(MEGABYTES))
+    args = parser.parse_args(argv)
+    os.chdir(ROOT)
+    found: list[Measured] = []
+    with throw_away_stack("throughput") as stack:
+        stack.prepare()
+        stack.configure("database", replicas=1)
+        stack.up()
+        for megabytes in sorted(args.megabytes):
+            _grow(stack, megabytes * MB)
+            found.append(_measure(stack))
+            print(found[-1].line(), flush=True)
+    file = results.keep("throughput", sizes=[asdict(one) for one in found])
+    table = "\n".join([HEAD, *(one.line() for one in found)])
+    DOCUMENT.write_text(between(DOCUMENT.read_text(), BEGIN, END, f"{table}\n\n{_made()}"))
+    print(f"written to {file.relative_to(ROOT)}")
+    return 0
+
+
+def _made() -> str:
+    return (
+        f"One round on {os.cpu_count()} processors, {datetime.now(UTC):%Y-%m-%d}, caches warm: for how the ways"
+        " compare, not for what a disk does."
+    )
+
+
+def _grow(stack: Stack, size: int) -> None:
+    """Add rows until all databases together have this size, and let replica and archive catch up."""
+    while (missing := size - int(stack.sql(SIZE)[0])) > MB:
+        stack.sql(FILL.format(rows=min(missing, 100 * MB) // MB * ROWS_OF_A_MEGABYTE))
+    stack.sql("CHECKPOINT")
+    stack.sql("CHECKPOINT", REPLICA)
+    (segment,) = stack.sql("SELECT pg_walfile_name(pg_switch_wal())")
+    eventually(
+        lambda: stack.sql("SELECT last_archived_wal FROM pg_stat_archiver")[0],
+        lambda archived: archived >= segment,
+        WAIT_SECONDS,
+        "everything archived",
+    )
+
+
+def _measure(stack: Stack) -> Measured:
+    size = int(stack.sql(SIZE)[0])
+    tar, cp = (_seconds(partial(_copy, stack, way)) for way in ("tar", "cp"))
+    backup = _seconds(lambda: _run(stack, "scheduler", "pgbackrest", f"--stanza={stack.name}", "--type=full", "backup"))
+    from_backup, restore = _rebuild(stack)
+    from_primary = _seconds(lambda: _run(stack, REPLICA, "bash", "-c", FROM_PRIMARY))
+    return Measured(size, tar, cp, backup, restore, from_backup, from_primary)
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    started = time.monotonic()
+    work()
+    return time.monotonic() - started
+
+
+def _copy(stack: Stack, way: str) -> None:
+    """Copy the replica's data directory into a volume that goes again."""
+    image = stack.container(REPLICA).attrs["Config"]["Image"]
+    target = stack.engine.volumes.create(labels=stack.container(REPLICA).labels)
+    commands = {
+        "tar": f"tar -C {DATA_DIR} -cf - . | zstd -q -3 -T{os.cpu_count()} -o /copy/data.tar.zst",
+        "cp": f"cp -a {DATA_DIR} /copy/data",
+    }
+    try:
+        stack.engine.containers.run(
+            image,
+            ["-o", "pipefail", "-c", commands[way]],
+            entrypoint="/bin/bash",
+            user="root",
+            network_mode="none",
+            remove=True,
+            volumes={
+                Names(stack.name).volume("member", 1): {"bind": POSTGRES_HOME, "mode": "ro"},
+                target.name: {"bind": "/copy", "mode": "rw"},
+            },
+        )
+    finally:
+        target.remove()
+
+
+def _rebuild(stack: Stack) -> tuple[float, float]:
+    """Empty the replica's node, which takes the backup; return how long until it streams, and the restore alone."""
+    node, before = stack.container(REPLICA), len(stack.logs(REPLICA))
+    node.stop()
+    volume = {Names(stack.name).volume("member", 1): {"bind": POSTGRES_HOME, "mode": "rw"}}
+    stack.engine.containers.run(
+        node.attrs["Config"]["Image"],
+        ["-rf", DATA_DIR],
+        entrypoint="rm",
+        network_mode="none",
+        remove=True,
+        volumes=volume,
+    )
+    started = time.monotonic()
+    node.start()
+    streaming = "SELECT count(*) FROM pg_stat_replication WHERE application_name = 'member-1' AND state = 'streaming'"
+    eventually(lambda: stack.sql(streaming), lambda rows: rows == ["1"], WAIT_SECONDS, "the replica streams")
+    seconds = time.monotonic() - started
+    (milliseconds,) = RESTORED.findall(stack.logs(REPLICA)[before:])
+    return seconds, int(milliseconds) / 1000
+
+
+def _run(stack: Stack, component: str, *words: str) -> None:
+    status, text = stack.execute(component, *words)
+    if status:
+        raise BenchError(f"{words[0]} in {component} ended with {status}:\n{text}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
