@@ -16,7 +16,7 @@ from pathlib import Path
 from bench import materials, measure, report, results, timeline
 from bench.scratch import ROOT, BenchError, Scratch, free_ports, make
 from cli.errors import UserError
-from infra.images import build_missing, context_digest, read_context
+from infra.images import Target, build_missing, image_name, read_context
 
 FLOOR_TIMEOUT_SECONDS = 300
 SWEEP_TIMEOUT_SECONDS = 120
@@ -62,11 +62,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def floor(directory: Path) -> dict[str, float]:
     """Seconds of the shell script until its replica streams."""
-    tag = context_digest(read_context())
+    context = read_context()
+    programs: tuple[Target, ...] = ("consensus", "member", "proxy")
+    images = [image_name(program, context) for program in programs]
     name, port = f"bench-{directory.parent.name[-6:].lower().replace('_', 'x')}", free_ports()
     materials.main(directory, name, port)
     done = subprocess.run(
-        [ROOT / "bench" / "floor.sh", name, directory, str(port), tag],
+        [ROOT / "bench" / "floor.sh", name, directory, str(port), *images],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

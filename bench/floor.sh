@@ -2,10 +2,11 @@
 # The floor: the same containers on the same images, brought up by the plainest script there is: etcd, two Patroni members,
 # HAProxy. Prints the seconds until the replica streams, and removes everything again.
 #
-#   bench/floor.sh NAME DIRECTORY PORT_BASE IMAGE_TAG       DIRECTORY as written by python -m bench.materials
+#   bench/floor.sh NAME DIRECTORY PORT_BASE CONSENSUS MEMBER PROXY     DIRECTORY as written by python -m bench.materials;
+#                                                                      the last three are images
 set -euo pipefail
 
-name=$1 directory=$2 port=$3 tag=$4
+name=$1 directory=$2 port=$3 consensus=$4 member=$5 proxy=$6
 timeout_s=120
 
 remove() {
@@ -49,13 +50,13 @@ docker network create "${label[@]}" "$name" >/dev/null
 for volume in etcd-0 member-0 member-1; do
   docker volume create "${label[@]}" "$name-$volume" >/dev/null
 done
-run etcd-0 "pipe-consensus:$tag" -v "$name-etcd-0:/var/lib/etcd" --memory 256m
+run etcd-0 "$consensus" -v "$name-etcd-0:/var/lib/etcd" --memory 256m
 for i in 0 1; do
-  run "member-$i" "pipe-member:$tag" -v "$name-member-$i:/var/lib/postgresql" --memory 512m --cpus 1 --shm-size 128m \
+  run "member-$i" "$member" -v "$name-member-$i:/var/lib/postgresql" --memory 512m --cpus 1 --shm-size 128m \
     --tmpfs "/var/log/postgresql:rw,noexec,nosuid,nodev,size=16m,mode=0700,uid=999,gid=999" \
     -p "127.0.0.1:$((port + 8 + i)):8008"
 done
-run proxy "pipe-proxy:$tag" -p "127.0.0.1:$port:5432" -p "127.0.0.1:$((port + 1)):5433" --memory 128m
+run proxy "$proxy" -p "127.0.0.1:$port:5432" -p "127.0.0.1:$((port + 1)):5433" --memory 128m
 
 # Either member may have won the race for the leader's key.
 until streaming member-0 || streaming member-1; do

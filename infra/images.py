@@ -1,7 +1,8 @@
 """The images of the cluster's programs, built from ``images/`` and tagged by what they are built from.
 
-The tag is a digest of the build context, so an unchanged context is an unchanged tag on every machine, a changed one
-replaces just the containers that run it, and stacks of one engine share their images. They stay when a stack goes.
+The tag is a digest of all that an image is made from: its stages of the Dockerfile and the files that these copy. So an
+unchanged image is an unchanged tag on every machine, a changed one replaces just the containers that run it, and stacks
+of one engine share their images. They stay when a stack goes.
 
 ``python -m infra.images`` builds those that are missing, ahead of the first ``up``.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -24,18 +26,41 @@ TARGETS: tuple[Target, ...] = get_args(Target)
 CONTEXT = Path("images")
 
 
-def context_digest(files: Mapping[str, tuple[bool, bytes]]) -> str:
-    """Return 12 hexadecimal digits that stand for the context: each file's path, executable bit and content."""
-    digest = hashlib.sha256()
-    for path, (executable, content) in sorted(files.items()):
-        digest.update(f"{path}\0{int(executable)}\0{len(content)}\0".encode())
-        digest.update(content)
+Context = Mapping[str, tuple[bool, bytes]]
+"""Each file's path, executable bit and content."""
+_STAGE = re.compile(r"^FROM (?P<parent>\S+) AS (?P<name>\S+)$", re.MULTILINE)
+_COPY = re.compile(r"^COPY (?P<sources>.+) \S+$", re.MULTILINE)
+
+
+def stages_of(dockerfile: str, target: str) -> str:
+    """Return the part of a Dockerfile that makes a target: its own stage, behind those that it is made from."""
+    marks = [*_STAGE.finditer(dockerfile)]
+    ends = [*(mark.start() for mark in marks[1:]), len(dockerfile)]
+    stages = {
+        mark["name"]: (mark["parent"], dockerfile[mark.start() : end]) for mark, end in zip(marks, ends, strict=True)
+    }
+    text = ""
+    while target in stages:
+        target, own = stages[target]
+        text = own + text
+    return text
+
+
+def digest_of(target: Target, context: Context) -> str:
+    """Return 12 hexadecimal digits that stand for all that an image is made from."""
+    stages = stages_of(context["Dockerfile"][1].decode(), target)
+    sources = tuple(source for line in _COPY.finditer(stages) for source in line["sources"].split())
+    digest = hashlib.sha256(stages.encode())
+    for path, (executable, content) in sorted(context.items()):
+        if path in sources or path.startswith(tuple(f"{source}/" for source in sources)):
+            digest.update(f"{path}\0{int(executable)}\0{len(content)}\0".encode())
+            digest.update(content)
     return digest.hexdigest()[:12]
 
 
-def image_name(target: Target, digest: str) -> str:
-    """Return the name of the image of `target` built from the context with this digest."""
-    return f"pipe-{target}:{digest}"
+def image_name(target: Target, context: Context) -> str:
+    """Return the name of the image of `target`, built from this context."""
+    return f"pipe-{target}:{digest_of(target, context)}"
 
 
 def read_context(directory: Path = CONTEXT) -> dict[str, tuple[bool, bytes]]:
@@ -68,11 +93,11 @@ class Images(pulumi.ComponentResource):
         super().__init__("pipe:index:Images", name, None, opts)
         import pulumi_docker as docker
 
-        digest = context_digest(read_context())
+        context = read_context()
         built = {
             target: docker.Image(
                 f"{name}-{target}",
-                image_name=image_name(target, digest),
+                image_name=image_name(target, context),
                 build=docker.DockerBuildArgs(
                     context=str(CONTEXT),
                     dockerfile=str(CONTEXT / "Dockerfile"),
@@ -90,9 +115,9 @@ class Images(pulumi.ComponentResource):
 
 def build_missing() -> int:
     """Build the images that the engine lacks; return the builder's exit code."""
-    digest = context_digest(read_context())
+    context = read_context()
     for target in TARGETS:
-        name = image_name(target, digest)
+        name = image_name(target, context)
         if subprocess.run(["docker", "image", "inspect", name], capture_output=True, check=False).returncode == 0:
             continue
         print(f"building {name}", flush=True)

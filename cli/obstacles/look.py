@@ -146,11 +146,11 @@ def _container_with(api: Any, volume: str) -> Iterator[tuple[str | None, str]]:
     from docker.errors import ImageNotFound
 
     # Pulumi's library is behind it, which takes as long as the rest together.
-    from infra.images import context_digest, image_name, read_context
+    from infra.images import image_name, read_context
 
     try:
         made = api.create_container(
-            image_name("member", context_digest(read_context())),
+            image_name("member", read_context()),
             volumes=[POSTGRES_HOME],
             host_config=api.create_host_config(binds=[f"{volume}:{POSTGRES_HOME}:ro"], network_mode="none"),
         )

@@ -9,8 +9,8 @@ from setup.runner import Step
 
 NAME = "images"
 LIST_NAMES = (
-    "from infra.images import TARGETS, context_digest, image_name, read_context\n"
-    "for target in TARGETS: print(image_name(target, context_digest(read_context())))"
+    "from infra.images import TARGETS, image_name, read_context\n"
+    "for target in TARGETS: print(image_name(target, read_context()))"
 )
 
 

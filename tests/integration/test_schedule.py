@@ -10,7 +10,7 @@ import docker
 import pytest
 from docker.models.containers import Container
 
-from infra.images import context_digest, image_name, read_context
+from infra.images import image_name, read_context
 from tests import timeouts
 from tests.asserts.eventually import eventually
 
@@ -40,7 +40,7 @@ def schedule(
     """Start a daily schedule in a container of its own."""
     fields = f"{due.minute} {due.hour} '*' '*' '*'"
     return engine.containers.run(
-        image_name("scheduler", context_digest(read_context())),
+        image_name("scheduler", read_context()),
         ["-c", PREPARE.format(status=status, stamp=last, fields=fields, kind=kind)],
         entrypoint="/bin/sh",
         name=f"schedule-{secrets.token_hex(4)}",

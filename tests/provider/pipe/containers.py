@@ -13,13 +13,13 @@ from typing import Any
 
 import docker
 
-from infra.images import CONTEXT, Target, context_digest, image_name, read_context
+from infra.images import CONTEXT, Target, image_name, read_context
 
 
 @functools.cache
 def image(target: Target) -> str:
     """The project's image of a target, built where it is missing."""
-    name = image_name(target, context_digest(read_context()))
+    name = image_name(target, read_context())
     if not docker.from_env().images.list(name):
         command = ["docker", "build", "--quiet", "--target", target, "--tag", name, str(CONTEXT)]
         subprocess.run(command, check=True, capture_output=True)
