@@ -16,7 +16,7 @@
 -- single statement that can have no lock_timeout of its own, asks for the month exclusively (who reads it through the
 -- view holds it) and, since the month's foreign keys become its own, for their tables in a mode that stops writers.
 -- Whoever comes after it waits behind it. So the follow-up watches, and cancels a DETACH that waits there; it is half
--- done then, and FINALIZE comes a minute later.
+-- done then, and FINALIZE comes a minute later. That one it cancels where a reader would be ended by a deadlock.
 --
 -- It runs as pipe_migrator, since pg_cron runs a job as the role that scheduled it and the owner cannot log in.
 
@@ -253,7 +253,15 @@ BEGIN
     FOR look IN 1..100 LOOP
         PERFORM pg_stat_clear_snapshot();
         EXIT WHEN NOT EXISTS (SELECT FROM pipe.detaching());
-        PERFORM pg_cancel_backend(detaching.pid) FROM pipe.detaching() WHERE detaching.blocks_since < clock_timestamp() - interval '40 ms';
+        PERFORM pg_cancel_backend(detaching.pid)
+        FROM pipe.detaching()
+        WHERE
+            detaching.blocks_since < clock_timestamp() - interval '40 ms'
+            -- FINALIZE has the month and waits for a snapshot whose owner wants the month: one of the two has to end.
+            OR EXISTS (
+                SELECT FROM unnest(pg_blocking_pids(detaching.pid)) AS other (pid)
+                WHERE detaching.pid = ANY (pg_blocking_pids(other.pid))
+            );
         PERFORM pg_sleep(0.02);
     END LOOP;
     RETURN pipe.archive_step();

@@ -10,7 +10,7 @@ from tests.asserts.replication import leader
 from tests.fixtures.stacks import Stack
 from tests.integration.test_backups import info
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("own")]
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("archive_unreachable")]
 
 
 def test_wal_waits_for_the_repository(own_stack: Stack) -> None:

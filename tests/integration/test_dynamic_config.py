@@ -9,7 +9,7 @@ from tests.asserts.eventually import eventually
 from tests.asserts.replication import assert_replicated, leader
 from tests.fixtures.stacks import Stack
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("own")]
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("dynamic_config")]
 
 
 def setting(stack: Stack, name: str) -> list[list[str]]:

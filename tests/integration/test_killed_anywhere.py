@@ -16,7 +16,7 @@ import pytest
 from bench import kills
 from bench.kills import Life, moment
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("own")]
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("killed_anywhere")]
 
 
 @pytest.fixture(scope="module")

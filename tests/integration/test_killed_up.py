@@ -14,7 +14,7 @@ from tests.asserts.replication import assert_replicated
 from tests.asserts.traces import traces
 from tests.fixtures.stacks import Stack, throw_away_stack
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("own")]
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("killed_up")]
 
 MOMENTS = {
     "the network is made": "network",

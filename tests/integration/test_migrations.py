@@ -21,7 +21,7 @@ from tests import timeouts
 from tests.asserts.eventually import eventually
 from tests.fixtures.stacks import ROOT, Stack, succeeded, throw_away_stack
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("own")]
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("migrations")]
 FOLDER = "sql/migrations"
 LAST = max(path.name[:4] for path in (ROOT / FOLDER).glob("*.sql"))
 

@@ -17,7 +17,7 @@ from tests.asserts.eventually import eventually
 from tests.asserts.replication import assert_replicated, leader, roles
 from tests.fixtures.stacks import Stack, succeeded, throw_away_stack
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("own")]
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("months")]
 
 ROWS = 1000
 MONTH = date(2020, 1, 1)

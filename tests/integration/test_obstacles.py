@@ -23,7 +23,7 @@ from tests.asserts.replication import assert_replicated, leader, roles
 from tests.asserts.traces import traces
 from tests.fixtures.stacks import Stack, throw_away_stack
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("own")]
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("obstacles")]
 
 WAITS = "another `up` works on stack"
 EMPTY_AND_INITIALIZE = "rm -rf /var/lib/postgresql/data && initdb -D /var/lib/postgresql/data"

@@ -12,7 +12,7 @@ from tests.asserts.replication import assert_replicated, leader
 from tests.fixtures.stacks import Stack, throw_away_stack
 from tests.integration.test_backups import info
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("own")]
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("production_shape")]
 
 
 @pytest.fixture(scope="module")

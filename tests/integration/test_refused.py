@@ -13,7 +13,7 @@ from tests import timeouts
 from tests.asserts.traces import traces
 from tests.fixtures.stacks import ROOT, Stack, throw_away_stack
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("own")]
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("refused")]
 
 
 def write(stack: Stack, config: dict[str, object]) -> None:

@@ -9,7 +9,7 @@ from tests.asserts.eventually import eventually
 from tests.asserts.replication import assert_replicated, leader, roles
 from tests.fixtures.stacks import Stack
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("own")]
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("replaced_leader")]
 
 
 def test_the_leader_hands_over_before_its_container_is_replaced(own_stack: Stack) -> None:
@@ -47,6 +47,13 @@ def test_a_leader_that_was_ahead_rewinds_and_follows(own_stack: Stack) -> None:
         lambda seen: seen == ("Leader", "running"),
         timeouts.FAILOVER,
         f"{survivor} leads",
+    )
+    # It has the lease a moment before it is promoted.
+    eventually(
+        lambda: own_stack.sql("SELECT pg_is_in_recovery()", survivor),
+        lambda seen: seen == ["f"],
+        timeouts.FAILOVER,
+        f"{survivor} writes",
     )
     own_stack.sql("INSERT INTO public.timelines VALUES ('after')", survivor)
 

@@ -9,7 +9,7 @@ from tests.asserts.eventually import eventually
 from tests.asserts.replication import assert_replicated, leader, roles
 from tests.fixtures.stacks import Stack
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("own")]
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("replicas")]
 
 
 def test_a_second_replica_streams_and_leaves_nothing_behind(own_stack: Stack) -> None:

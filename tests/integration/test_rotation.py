@@ -21,7 +21,7 @@ from tests import timeouts
 from tests.asserts.eventually import eventually
 from tests.fixtures.stacks import ROOT, Stack
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("own")]
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("rotation")]
 
 TARGETS = ("read_write", "read_only")
 Session = psycopg.Connection[tuple[Any, ...]]

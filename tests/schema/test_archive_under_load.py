@@ -7,6 +7,7 @@ all.
 from __future__ import annotations
 
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
 
 import psycopg
@@ -14,6 +15,7 @@ import pytest
 
 from bench.archive import BESIDE, LIVE, READ_HISTORY, Load, archive, hurried, prepare
 from infra.access import matrix
+from tests.asserts.eventually import eventually
 from tests.fixtures.schema_database import Connection, SchemaDatabase
 from tests.schema.cron import POLL_SECONDS, RUN_WAIT_SECONDS
 from tests.schema.rows import one
@@ -56,6 +58,42 @@ def test_a_detach_that_others_would_wait_behind_gives_way(database: SchemaDataba
             other.execute("SET lock_timeout = '10s'")
             other.execute("UPDATE pipe.pipelines SET description = 'other' WHERE id = %s", (values["other"],))
             assert not one(migrator, "SELECT to_regclass('archive.pipeline_runs_y2010m04') IS NOT NULL")
+    archive(migrator, [month], lambda _: None)
+
+
+def test_a_reader_is_not_ended_for_a_finalize_that_waits_for_it(database: SchemaDatabase, migrator: Connection) -> None:
+    """It has a snapshot that FINALIZE waits for, and wants the month that FINALIZE has."""
+    month = date(2010, 5, 1)
+    prepare(database, [month], 10)
+    detach = "ALTER TABLE pipe.pipeline_runs DETACH PARTITION pipe.pipeline_runs_y2010m05"
+    waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'virtualxid' AND NOT granted"
+    with (
+        ThreadPoolExecutor() as beside,
+        database.session(matrix.PROVISIONER) as reader,
+        database.session(matrix.MIGRATOR, autocommit=True) as detaching,
+    ):
+
+        def detached(how: str) -> Future[object]:
+            """Begin to detach, up to where it waits for the reader."""
+            running: Future[object] = beside.submit(detaching.execute, f"{detach} {how}".encode())
+            eventually(lambda: one(migrator, waits), lambda found: found == 1, RUN_WAIT_SECONDS, "a DETACH that waits")
+            return running
+
+        reader.execute("SELECT FROM pipe.pipeline_runs")
+        half_done = detached("CONCURRENTLY")
+        detaching.cancel()
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            half_done.result(RUN_WAIT_SECONDS)
+        reader.rollback()
+
+        reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        reader.execute("SELECT")
+        finishing = detached("FINALIZE")
+        reading = beside.submit(reader.execute, "SELECT count(*) FROM pipe.pipeline_runs_y2010m05")
+        migrator.execute("SELECT pipe.archive_follow_up()")
+        assert reading.result(RUN_WAIT_SECONDS).fetchall() == [(10,)]
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            finishing.result(RUN_WAIT_SECONDS)
     archive(migrator, [month], lambda _: None)
 
 
