@@ -22,6 +22,8 @@ FORGOTTEN = 90
 """A member that was removed: its lease runs out (ttl), then the primary looks again (loop_wait)."""
 ARCHIVED = 90
 """A WAL segment in the repository."""
+DRAINED = 300
+"""WAL that piled up, in the repositories that are there: for every two files the one that is away costs three tries."""
 SCHEDULED = 420
 """A backup that is due every minute; one that fell into the making of its stack is tried again after five."""
 RECORDED = 240

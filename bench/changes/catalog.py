@@ -53,13 +53,13 @@ def _parameter(name: str, value: Callable[[int], Any]) -> Callable[[Stack, int],
 
 
 def _from_a_copy(stack: Stack) -> None:
-    """Run `up` from a copy of the checkout whose images differ from this one's by a comment."""
+    """Run `up` from a copy of the checkout whose images all differ from this one's by a comment."""
     with tempfile.TemporaryDirectory(prefix="pipe-changes-") as folder:
         checkout = Path(folder) / "checkout"
         copy(checkout)
         (checkout / "stacks" / stack.file.name).write_bytes(stack.file.read_bytes())
-        with (checkout / "images" / "member").open("a") as script:
-            script.write("# another image\n")
+        dockerfile = checkout / "images" / "Dockerfile"
+        dockerfile.write_text(dockerfile.read_text().replace("\nENTRYPOINT", "\n# another image\nENTRYPOINT"))
         replace(stack, root=checkout).pulumi("up", "--yes", "--skip-preview", timeout=timeouts.UP)
 
 

@@ -142,7 +142,7 @@ def test_a_repository_that_is_away_is_told_before_the_bound_is_reached(repositor
         eventually(
             lambda: archived(repositories, VOLUME),
             lambda names: newest in names,
-            timeouts.ARCHIVED,
+            timeouts.DRAINED,
             "what one repository does not take reaches the others",
         )
         status = repositories.stack.run("make", "status")
