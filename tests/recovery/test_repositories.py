@@ -70,6 +70,8 @@ def test_wal_reaches_each(repositories: Repositories) -> None:
 @REMOTE
 def test_what_lies_there_is_encrypted(repositories: Repositories, number: int) -> None:
     place = {S3: repositories.s3, SFTP: repositories.sftp}[number]
+    # What piled up for it in an earlier test has arrived.
+    repositories.stack.pgbackrest("check")
     found = [name for part in ("archive", "backup") for name in files(repositories, number, part)]
     # S3 has no folders: the server keeps an empty object for some.
     full = [name for name in found if place.must("stat", "-c", "%s", name).strip() != "0"]
@@ -103,7 +105,10 @@ def test_the_database_can_be_restored_from_there(repositories: Repositories, num
     script = f"""
         pgbackrest --stanza={stack.name} --repo={number} --reset-pg1-host restore
         pg_ctl -D {DATA_DIR} -w -o '{" ".join(f"-c {setting}" for setting in ALONE)}' start > /tmp/log || tail /tmp/log
-        psql -h /tmp -U postgres -d pipe -XAtqc "SELECT count(*) FROM pipe.organizations WHERE name = '{name}'"
+        ask() {{ psql -h /tmp -U postgres -d pipe -XAtqc "$1"; }}
+        # It answers before it has replayed everything.
+        while [ "$(ask 'SELECT pg_is_in_recovery()')" != f ]; do sleep {timeouts.POLL}; done
+        ask "SELECT count(*) FROM pipe.organizations WHERE name = '{name}'"
     """
     container = stack.engine.containers.run(
         of_project("member"),
