@@ -249,12 +249,13 @@ def _statements(steps: Mapping[str, Sequence[Json]], pending: Collection[str]) -
 
 def _repeatables(old: Json, new: Json) -> Iterator[Statement]:
     """The repeatable files whose text is another one; with another trigger, as a migration is, all of them."""
-    before = {one.get("name"): str(one.get("sql", "")) for one in cast("Sequence[Json]", old.get("files") or ())}
+    known = {one.get("name"): one for one in cast("Sequence[Json]", old.get("files") or ())}
     every = any(old.get(name) != new.get(name) for name in ("owner", "triggers"))
     for one in cast("Sequence[Json]", new.get("files") or ()):
-        text, was = str(one.get("sql", "")), before.get(one.get("name"))
-        if every or text != was:
-            yield Statement(str(one.get("file", "?")), text, repeatable=True, before=was)
+        was = known.get(one.get("name"))
+        if every or was != one:
+            before = None if was is None else str(was.get("sql", ""))
+            yield Statement(str(one.get("file", "?")), str(one.get("sql", "")), repeatable=True, before=before)
 
 
 def _pending(digest: Json) -> set[str]:

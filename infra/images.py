@@ -2,7 +2,8 @@
 
 The tag is a digest of all that an image is made from: its stages of the Dockerfile and the files that these copy. So an
 unchanged image is an unchanged tag on every machine, a changed one replaces just the containers that run it, and stacks
-of one engine share their images. They stay when a stack goes.
+of one engine share their images. They stay when a stack goes. The resources of the images stand for the whole folder:
+any change of it updates them, and no container runs on another image for that.
 
 ``python -m infra.images`` builds those that are missing, ahead of the first ``up``.
 """
@@ -28,7 +29,8 @@ CONTEXT = Path("images")
 
 Context = Mapping[str, tuple[bool, bytes]]
 """Each file's path, executable bit and content."""
-_STAGE = re.compile(r"^FROM (?P<parent>\S+) AS (?P<name>\S+)$", re.MULTILINE)
+# The comment above a stage is no part of it, nor of the one before.
+_STAGE = re.compile(r"(?:^#.*\n)*^(?P<begin>FROM) (?P<parent>\S+) AS (?P<name>\S+)$", re.MULTILINE)
 _COPY = re.compile(r"^COPY (?P<sources>.+) \S+$", re.MULTILINE)
 
 
@@ -37,7 +39,8 @@ def stages_of(dockerfile: str, target: str) -> str:
     marks = [*_STAGE.finditer(dockerfile)]
     ends = [*(mark.start() for mark in marks[1:]), len(dockerfile)]
     stages = {
-        mark["name"]: (mark["parent"], dockerfile[mark.start() : end]) for mark, end in zip(marks, ends, strict=True)
+        mark["name"]: (mark["parent"], dockerfile[mark.start("begin") : end])
+        for mark, end in zip(marks, ends, strict=True)
     }
     text = ""
     while target in stages:

@@ -1,4 +1,4 @@
-"""The schema: the migrations, then the repeatable texts, and among these what settings render. One resource each."""
+"""The schema: a resource of all migrations, then one of all repeatable texts, among these what settings render."""
 
 from __future__ import annotations
 

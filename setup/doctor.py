@@ -37,7 +37,7 @@ def _facts(context: Context) -> Iterator[tuple[str, str]]:
     reason = docker_api.failure()
     yield "engine", f"{docker_api.host()} answers" if reason is None else f"does not answer: {reason}"
     yield "base image", versions.base_image
-    yield "backend", context.environ.get("PULUMI_BACKEND_URL") or f"file://{paths.state} (local default)"
+    yield "backend", context.environ.get("PULUMI_BACKEND_URL") or f"file://{paths.state}?metadata=skip (local default)"
     file = context.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")
     if "PULUMI_CONFIG_PASSPHRASE" in context.environ:
         yield "passphrase", "from PULUMI_CONFIG_PASSPHRASE"

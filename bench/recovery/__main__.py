@@ -35,8 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", choices=[scenario.key for scenario in SCENARIOS], default=[])
     parser.add_argument("--add", nargs="+", type=Path, metavar="FILE", default=[], help="what other runs have written")
     args = parser.parse_args(argv)
-    os.chdir(ROOT)
     earlier = [outcome for file in args.add for outcome in json.loads(file.read_text())["outcomes"]]
+    os.chdir(ROOT)
     wanted = [scenario for scenario in SCENARIOS if not args.only or scenario.key in args.only]
     outcomes: list[dict[str, Any]] = []
     try:

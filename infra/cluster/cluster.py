@@ -1,4 +1,4 @@
-"""The members of one Patroni cluster, brought up and changed one at a time."""
+"""The members of one Patroni cluster: a new one at once, a running one changed one at a time."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Cluster(pulumi.ComponentResource):
             async def reached(lead: pipe.Lead) -> bool:
                 order = change_order(self.hosts, lead.name)
                 place = order.index(host)
-                if place and not lead.answered and side_by_side:
+                if place and not lead.there and side_by_side:
                     await members[order[0]].container.urn.future()
                 elif place:
                     await members[order[place - 1]].ready.urn.future()
@@ -118,7 +118,7 @@ class Cluster(pulumi.ComponentResource):
         self.data = self.members[0].data
 
         async def served(lead: pipe.Lead) -> pulumi.Resource:
-            for member in self.members if lead.answered else ():
+            for member in self.members if lead.there else ():
                 await member.ready.urn.future()
             return self.ready[0]
 

@@ -44,8 +44,8 @@ class MemberArgs:
     after: Sequence[pulumi.Resource]
     """What must be done before this node may start or change."""
     turn: pulumi.Output[bool]
-    """Comes true when the node before this one is done, in the order of the change. That order is another one each
-    time, so it is in no state: there a node depends on no other."""
+    """Comes true when the node before this one is done, in the order of the change, or in a new cluster when the first
+    one has begun. That order is another one each time, so it is in no state: there a node depends on no other."""
 
 
 class Member(pulumi.ComponentResource):

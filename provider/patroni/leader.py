@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from provider.config import Config
 from provider.errors import PipeError
-from provider.patroni.rest import Rest
+from provider.patroni.rest import Rest, Unreachable
 from provider.values import Properties
 
 # A member that leads answers at once; nobody waits long for one that hangs.
@@ -15,19 +15,20 @@ NOBODY = ""
 def leader(config: Config, arguments: Properties) -> Properties:
     """Return the name of the member that leads, as the first that answers at ``endpoints`` knows it.
 
-    Before the cluster is there, and whenever none answers, that is nobody; ``answered`` tells the two apart from a
-    cluster that has no leader at the moment.
+    Before the cluster is there, and whenever none answers, that is nobody; ``there`` tells the two apart: before the
+    cluster is there, nothing listens at any address.
     """
-    silence = {"leader": NOBODY, "answered": False}
     try:
         rest = Rest(config.tls())
     except PipeError:
-        return silence
+        return {"leader": NOBODY, "there": True}
+    there = False
     for endpoint in arguments["endpoints"]:
         try:
             members = rest.send("GET", endpoint, "/cluster", timeout=TIMEOUT_SECONDS).document.get("members", [])
-        except PipeError:
+        except PipeError as error:
+            there = there or not (isinstance(error, Unreachable) and error.refused)
             continue
         name = next((str(m["name"]) for m in members if m.get("role") == "leader"), NOBODY)
-        return {"leader": name, "answered": True}
-    return silence
+        return {"leader": name, "there": True}
+    return {"leader": NOBODY, "there": there}

@@ -20,8 +20,8 @@ class Lead:
 
     name: str
     """The member that leads; empty when none does."""
-    answered: bool
-    """Whether any member answered. None does before the cluster is there."""
+    there: bool
+    """Whether something listens at a member's address. Nothing does before the cluster is there."""
 
 
 def leader(endpoints: Sequence[str], provider: PipeProvider) -> pulumi.Output[Lead]:
@@ -37,7 +37,7 @@ def leader(endpoints: Sequence[str], provider: PipeProvider) -> pulumi.Output[Le
 
     def lead(found: Any) -> Lead:
         # In the preview of a new stack the provider is not there yet, and nothing is known.
-        return Lead(found["leader"], found["answered"]) if isinstance(found, Mapping) else Lead("", False)
+        return Lead(found["leader"], found["there"]) if isinstance(found, Mapping) else Lead("", False)
 
     return answer.apply(lead, run_with_unknowns=True)
 

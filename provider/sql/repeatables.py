@@ -141,7 +141,8 @@ def _apply(context: Context, new: Properties, pending: Sequence[Mapping[str, str
         with connection.transaction():
             history.act_as(connection, owner)
             rows = history.repeatables(connection)
-    return _outputs(new, {file["name"]: rows[file["name"]] for file in new["files"]})
+    # One that the state knows and the database does not, as after a recovery to before it, is pending at the next look.
+    return _outputs(new, {file["name"]: rows[file["name"]] for file in new["files"] if file["name"] in rows})
 
 
 def _apply_one(context: Context, connection: Connection, owner: str, file: Mapping[str, str]) -> None:

@@ -26,13 +26,15 @@ NO_LOGS = (
 
 def present(context: Context) -> bool:
     paths = context.paths
-    made = paths.state.is_dir() and paths.passphrase.is_file() and paths.automatic_logs.exists()
+    made = paths.state.is_dir() and paths.passphrase.is_file() and paths.automatic_logs.is_file()
     return made and _filter_is_set(context)
 
 
 def provide(context: Context) -> None:
     paths = context.paths
     paths.state.mkdir(parents=True, exist_ok=True)
+    if paths.automatic_logs.is_dir():
+        shutil.rmtree(paths.automatic_logs)
     create_once(paths.automatic_logs, NO_LOGS, 0o644)
     if create_once(paths.passphrase, secrets.token_urlsafe(32), 0o600):
         context.console.say(NAME, f"made a random passphrase ({paths.passphrase.relative_to(paths.root)})")

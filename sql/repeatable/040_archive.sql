@@ -16,7 +16,8 @@
 -- single statement that can have no lock_timeout of its own, asks for the month exclusively (who reads it through the
 -- view holds it) and, since the month's foreign keys become its own, for their tables in a mode that stops writers.
 -- Whoever comes after it waits behind it. So the follow-up watches, and cancels a DETACH that waits there; it is half
--- done then, and FINALIZE comes a minute later. That one it cancels where a reader would be ended by a deadlock.
+-- done then, and FINALIZE comes a minute later. While it watches it also cancels one that is in a deadlock with a
+-- reader, before the server ends the reader.
 --
 -- It runs as pipe_migrator, since pg_cron runs a job as the role that scheduled it and the owner cannot log in.
 

@@ -17,6 +17,7 @@ COPY gate.lua /usr/share/
 FROM base AS member
 COPY member restore_wal /usr/local/bin/
 
+# What restores.
 FROM member AS scheduler
 COPY drill /usr/local/lib/drill
 """
@@ -46,6 +47,7 @@ def test_the_same_context_is_the_same_tag() -> None:
         ("Dockerfile", (False, DOCKERFILE.replace(b"RUN true", b"RUN false")), {"proxy", "member", "scheduler"}),
         ("Dockerfile", (False, DOCKERFILE.replace(b"/usr/share/", b"/usr/lib/")), {"proxy"}),
         ("Dockerfile", (False, DOCKERFILE.replace(b"What there is", b"All")), set()),
+        ("Dockerfile", (False, DOCKERFILE.replace(b"What restores", b"Restores")), set()),
     ],
 )
 def test_a_change_is_another_tag_of_what_is_made_from_it(

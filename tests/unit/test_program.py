@@ -46,7 +46,7 @@ class Program(mocks.Mocks):
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         """Only who leads is asked, for the order of a change."""
         assert args.token == "pipe:patroni:leader"
-        return {"leader": "member-0", "answered": True}, []
+        return {"leader": "member-0", "there": True}, []
 
     def of(self, kind: str) -> dict[str, dict[str, Any]]:
         """Inputs of every resource of a type, by logical name."""

@@ -123,11 +123,11 @@ def test_a_question_that_nobody_answers_is_refused_by_name() -> None:
     plugin.stop()
 
 
-def test_before_there_is_a_cluster_nobody_leads() -> None:
+def test_where_nobody_can_be_asked_nobody_leads_and_the_cluster_may_be_there() -> None:
     plugin = PipePlugin()
     request = provider_pb2.InvokeRequest(tok="pipe:patroni:leader")
     request.args.update({"endpoints": ["https://127.0.0.1:1"]})
-    assert dict(getattr(plugin.call("Invoke", request), "return")) == {"leader": "", "answered": False}
+    assert dict(getattr(plugin.call("Invoke", request), "return")) == {"leader": "", "there": True}
     plugin.stop()
 
 

@@ -89,6 +89,16 @@ def test_a_row_that_is_gone_makes_up_apply_it_again(plugin: PipePlugin, database
     assert set(applied_at(database)) == {"one", "two"}
 
 
+def test_a_database_that_went_back_gets_what_it_lacks(plugin: PipePlugin, database: Database) -> None:
+    live = plugin.live("sql:Repeatables")
+    live.up(views(text("one"), text("two")))
+    database.rows("DELETE FROM migrations.repeatable_history WHERE name = 'two'")
+    assert live.up(views(text("one", 2), text("two"))) == "update"
+    assert live.up(views(text("one", 2), text("two"))) == "update"
+    assert set(applied_at(database)) == {"one", "two"}
+    assert live.up(views(text("one", 2), text("two"))) == "same"
+
+
 def test_a_history_that_is_gone_makes_up_apply_all_again(plugin: PipePlugin, database: Database) -> None:
     live = plugin.live("sql:Repeatables")
     live.up(views())
