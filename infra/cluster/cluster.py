@@ -55,7 +55,7 @@ class Cluster(pulumi.ComponentResource):
     ready: Sequence[pulumi.Resource]
     """One a member: done when it leads or streams."""
     runs: pulumi.Output[bool]
-    """Whether somebody led already when `up` began. For the order in which things happen only."""
+    """Whether the cluster was there when `up` began. For the order in which things happen only."""
     serves: pulumi.Output[pulumi.Resource]
     """What a session waits for: in a running cluster all members, so that none is replaced under it; in a new one,
     where nothing is replaced, the first."""
@@ -76,7 +76,7 @@ class Cluster(pulumi.ComponentResource):
         ).apply(lambda secrets: Logins(*secrets))
         members: dict[str, Member] = {}
         lead = pipe.leader(self.endpoints, args.patroni)
-        self.runs = lead.apply(lambda lead: bool(lead.name))
+        self.runs = lead.apply(lambda lead: lead.there)
         # Restored data is in the first member's volume alone: nobody may begin a cluster before it leads.
         side_by_side = settings.restore.from_ is None
 

@@ -25,7 +25,7 @@ MARGIN_SECONDS = 15
 _SILENT_POLLS = 3
 _TTL_SECONDS, _LOOP_SECONDS = 30, 10  # Patroni's own defaults
 _SLOTS_TTL = "member_slots_ttl"
-_BEGIN_SECONDS, _BEGIN_POLL_SECONDS = 30, 0.05
+_BEGIN_SECONDS, _BEGIN_POLL_SECONDS = 120, 0.05
 
 
 def begun(status: dict[str, Any]) -> bool:
@@ -37,12 +37,15 @@ def begun(status: dict[str, Any]) -> bool:
 def await_begun(context: Context, rest: Rest, endpoints: list[str]) -> None:
     """Wait until a cluster has begun, so that the first member makes it and not whichever is the fastest.
 
-    Not for long: a first member that does not start is reported where that is waited for.
+    Raises PipeError when none does: where the first one has data and is slow, an empty one would begin another cluster.
     """
     deadline = time.monotonic() + _BEGIN_SECONDS
-    while time.monotonic() < deadline:
-        if any(begun(answer.document) for _, answer in rest.reachable(endpoints, "/patroni")):
-            return
+    while not any(begun(answer.document) for _, answer in rest.reachable(endpoints, "/patroni")):
+        if time.monotonic() > deadline:
+            raise PipeError(
+                f"no member has begun a cluster after {_BEGIN_SECONDS} s, so this one has nothing to copy from",
+                "see why the first one does not: docker logs of its container; then run up again",
+            )
         context.cancellation.pause(_BEGIN_POLL_SECONDS, "waiting until the first member makes the cluster")
 
 
