@@ -6,7 +6,7 @@ Only the stack's own containers, volumes and network are touched, and only throu
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
@@ -109,14 +109,22 @@ def emptied(stack: Stack, component: str) -> None:
 
 
 @contextlib.contextmanager
-def volume_filled(stack: Stack, member: str) -> Iterator[None]:
-    """A file takes all the room on a member's volume, which must be one with a limit of its own."""
-    # dd ends with an error when there is no room left: that is the point.
-    _beside(stack, member, "dd if=/dev/zero of=/volume/filler bs=1M 2>&1 | grep -q 'No space left on device'")
+def volume_filled(stack: Stack, member: str) -> Iterator[Callable[[], None]]:
+    """Files take all the room on a member's volume, which must be one with a limit of its own.
+
+    Gives what fills it again, for the room that came free since.
+    """
+
+    def fill() -> None:
+        # dd ends with an error when there is no room left: that is the point.
+        script = "dd if=/dev/zero of=$(mktemp /volume/filler.XXXXXX) bs=1M 2>&1 | grep -q 'No space left on device'"
+        _beside(stack, member, script)
+
     try:
-        yield
+        fill()
+        yield fill
     finally:
-        _beside(stack, member, "rm -f /volume/filler")
+        _beside(stack, member, "rm -f /volume/filler.*")
 
 
 def _in_container(stack: Stack, component: str, script: str) -> None:
