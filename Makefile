@@ -74,7 +74,7 @@ env: ## print exports: eval "$(make env)" makes plain `pulumi` work on the stack
 	@$(PYTHON) -m cli env
 
 test: .setup ## run all tests but the long ones; TESTS="tests/unit -k ports" for some
-	$(PYTHON) -m pytest -n 2 $(or $(TESTS),-m "not long" tests)
+	$(PYTHON) -m pytest -n 3 $(or $(TESTS),-m "not long" tests)
 
 test-long: .setup ## run the long ones: restores, drills, repositories, changes under load
 	$(PYTHON) -m pytest -n 2 -m long tests/recovery

@@ -62,9 +62,9 @@ class Moment:
         return f"{self.victim} at line {self.line} of {self.command}"
 
 
-def moment(command: str, chance: random.Random, victim: str | None = None) -> Moment:
+def moment(command: str, chance: random.Random, victim: str) -> Moment:
     """A random moment of a command."""
-    return Moment(command, victim or chance.choice(list(VICTIMS)), chance.randrange(1, LINES[command]))
+    return Moment(command, victim, chance.randrange(1, LINES[command]))
 
 
 def killed(start: Callable[[IO[str]], subprocess.Popen[str]], log: Path, at: Moment) -> bool:
@@ -206,38 +206,48 @@ def life(purpose: str, folder: Path, chance: random.Random) -> Iterator[Life]:
         yield Life(stack, folder, chance)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the rounds; returns 1 when one did not converge."""
-    parser = argparse.ArgumentParser(prog="bench.kills", description=__doc__.splitlines()[0])
+def options(prog: str, about: str, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read how many rounds, and the seed of their moments."""
+    parser = argparse.ArgumentParser(prog=prog, description=about.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31))
-    args = parser.parse_args(argv)
     # What this was called with is not for the `make up` that it calls.
     os.environ.pop("ARGS", None)
-    chance = random.Random(args.seed)
+    return parser.parse_args(argv)
+
+
+def play(made: Life, args: argparse.Namespace, victims: Sequence[str], of: str) -> int:
+    """Run the rounds and write them down as `of`; returns 1 when one did not converge."""
     print(f"seed {args.seed}", flush=True)
     rounds: list[dict[str, float]] = []
     said: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="pipe-kills-") as folder, life("kills", Path(folder), chance) as made:
-        for number in range(1, args.rounds + 1):
-            is_there = made.stack.file.exists()
-            # An update is the most common day of a stack, and the one with data to lose.
-            command = chance.choice(["update", "update", "destroy"]) if is_there else "up"
-            at = moment(command, chance)
-            began = time.monotonic()
-            try:
-                hit = getattr(made, command)(at)
-            except BaseException as error:
-                print(f"round {number}: {at}: {error}", file=sys.stderr, flush=True)
-                if isinstance(error, KeyboardInterrupt):
-                    raise
-                return 1
-            seconds = time.monotonic() - began
-            rounds.append({"seconds": seconds})
-            said.append(f"{at}{'' if hit else ' (ended before)'}")
-            print(f"  {seconds:6.1f} s  converged after kill -9 of {said[-1]}", flush=True)
-    print(f"{len(rounds)} of {args.rounds} converged; written to {results.write(rounds, 'kills', moments=said)}")
+    for number in range(1, args.rounds + 1):
+        is_there = made.stack.file.exists()
+        # An update is the most common day of a stack, and the one with data to lose.
+        command = made.chance.choice(["update", "update", "destroy"]) if is_there else "up"
+        at = moment(command, made.chance, made.chance.choice(victims))
+        began = time.monotonic()
+        try:
+            hit = getattr(made, command)(at)
+        except BaseException as error:
+            print(f"round {number}: {at}: {error}", file=sys.stderr, flush=True)
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            return 1
+        seconds = time.monotonic() - began
+        rounds.append({"seconds": seconds})
+        said.append(f"{at}{'' if hit else ' (ended before)'}")
+        print(f"  {seconds:6.1f} s  converged after kill -9 of {said[-1]}", flush=True)
+    print(f"{len(rounds)} of {args.rounds} converged; written to {results.write(rounds, of, moments=said)}")
     return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the rounds; returns 1 when one did not converge."""
+    args = options("bench.kills", __doc__, argv)
+    chance = random.Random(args.seed)
+    with tempfile.TemporaryDirectory(prefix="pipe-kills-") as folder, life("kills", Path(folder), chance) as made:
+        return play(made, args, list(VICTIMS), "kills")
 
 
 if __name__ == "__main__":

@@ -168,7 +168,7 @@ def run(names: Names, bind_address: str, daemon: Daemon, opts: pulumi.ResourceOp
         log_driver="json-file",
         log_opts={"max-size": "10m", "max-file": "3"},
         healthcheck=docker.ContainerHealthcheckArgs(
-            tests=["CMD", *daemon.health], interval="15s", timeout="10s", retries=3, start_period="1m0s"
+            tests=["CMD", *daemon.health], interval="30s", timeout="10s", retries=3, start_period="1m0s"
         ),
         wait=False,
         opts=pulumi.ResourceOptions.merge(

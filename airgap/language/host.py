@@ -25,7 +25,7 @@ from pulumi.runtime import reset_options, run_in_stack, set_all_config
 from pulumi.runtime.proto import language_pb2, plugin_pb2
 from pulumi.runtime.settings import SETTINGS
 
-from airgap.language import own_frames
+from airgap.language import traces
 from airgap.language.gathered_log import GatheredLog
 from airgap.language.program import Program, user_traceback
 
@@ -76,7 +76,7 @@ class LanguageHost(LanguageServer):
         engine_log = GatheredLog(SETTINGS.engine)
         SETTINGS.engine = engine_log
         program = Program(request.info.program_directory or request.pwd, request.info.entry_point or request.program)
-        own_frames.trim(SETTINGS.monitor, program.directory)
+        traces.leave_out(SETTINGS.monitor)
         loop = asyncio.new_event_loop()
         loop.set_default_executor(ThreadPoolExecutor(max_workers=max(request.parallel, 1) * 4))
         loop.set_exception_handler(self._exception_handler)

@@ -221,8 +221,9 @@ SCENARIOS = (
         "no room left on the primary's volume",
         SMALL,
         storage.full,
-        "Writes are refused with SQLSTATE 53100 until the next WAL segment finds no room either (`archive_timeout`"
-        " at the latest); then PostgreSQL stops, cannot start again, and Patroni gives the lease back.",
+        "Writes are refused with SQLSTATE 53100 until the next WAL segment finds no room either: each"
+        " `archive_timeout` takes one, also of the old ones that a checkpoint gave back. Then PostgreSQL stops, cannot"
+        " start again, and Patroni gives the lease back.",
         "Make room; it rewinds and follows by itself. Until then `make status` says that it does not run.",
         moves=1,
         refused=frozenset({"53100"}),

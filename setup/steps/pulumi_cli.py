@@ -71,7 +71,7 @@ def _build(context: Context, staged: Path) -> None:
     staged.mkdir()
     flags = f"-s -w -X {VERSION_VARIABLE}=v{version}"
     context.processes.run(
-        ["go", "build", "-trimpath", "-ldflags", flags, "-o", staged / "pulumi", PACKAGE],
+        ["go", "build", "-v", "-trimpath", "-ldflags", flags, "-o", staged / "pulumi", PACKAGE],
         log=context.log(NAME),
         what=f"pulumi: the build of v{version} failed",
         fix=fix,

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from bench import kills
-from bench.kills import Life, moment
+from bench.kills import VICTIMS, Life, moment
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("killed_anywhere")]
 
@@ -55,4 +55,4 @@ def test_an_up_with_a_change_is_killed_while_clients_write(life: Life, chance: r
 
 
 def test_a_destroy_is_killed(life: Life, chance: random.Random) -> None:
-    life.destroy(moment("destroy", chance))
+    life.destroy(moment("destroy", chance, chance.choice(list(VICTIMS))))

@@ -1,0 +1,149 @@
+"""A second Docker engine on this machine that may be killed: its own data, socket and addresses, gone at the end.
+
+It leaves the packet filter alone, which is the first engine's; ports of this machine's own address are passed on by the
+engine's proxy processes. As root on Linux, with `dockerd` on PATH.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import docker
+from docker.errors import DockerException
+
+ANSWERS_SECONDS = 90
+ENDS_SECONDS = 30
+POLL_SECONDS = 0.1
+CLIENT_SECONDS = 300
+# Apart from the first engine's 172.16.0.0/12.
+ADDRESSES = "base=10.213.0.0/16,size=24"
+BRIDGE = "10.212.0.1/24"
+
+
+@dataclass
+class OwnEngine:
+    """`folder` is short, for the path of a socket has a limit."""
+
+    folder: Path
+    _daemon: subprocess.Popen[bytes] | None = field(default=None)
+
+    @property
+    def host(self) -> str:
+        """Return its address, for DOCKER_HOST."""
+        return f"unix://{self.folder}/docker.sock"
+
+    def start(self) -> None:
+        """Start it and wait until it answers; containers that were to stay up are started by it."""
+        (self.folder / "docker.pid").unlink(missing_ok=True)
+        with (self.folder / "dockerd.log").open("ab") as log:
+            self._daemon = subprocess.Popen(
+                [
+                    "dockerd",
+                    f"--host={self.host}",
+                    f"--data-root={self.folder}/data",
+                    f"--exec-root={self.folder}/exec",
+                    f"--pidfile={self.folder}/docker.pid",
+                    "--iptables=false",
+                    "--ip6tables=false",
+                    "--ip-masq=false",
+                    f"--bip={BRIDGE}",
+                    f"--default-address-pool={ADDRESSES}",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        end = time.monotonic() + ANSWERS_SECONDS
+        while True:
+            try:
+                self.client().close()
+                return
+            except DockerException as error:
+                if self._daemon.poll() is not None or time.monotonic() > end:
+                    said = (self.folder / "dockerd.log").read_text(errors="replace")[-2000:]
+                    raise RuntimeError(f"the second engine does not answer: {error}\n{said}") from None
+            time.sleep(POLL_SECONDS)
+
+    def client(self) -> docker.DockerClient:
+        """Return a client of it; the caller closes it."""
+        return docker.DockerClient(base_url=self.host, version="auto", timeout=CLIENT_SECONDS)
+
+    def kill(self) -> None:
+        """SIGKILL to the engine alone: the containers go on, and nobody answers for them."""
+        if self._daemon is not None:
+            self._daemon.kill()
+            self._daemon.wait()
+            self._daemon = None
+
+    def cut(self) -> None:
+        """SIGKILL to the engine and to all that runs under it, as when the power goes."""
+        self.kill()
+        end = time.monotonic() + ENDS_SECONDS
+        while found := self._processes():
+            if time.monotonic() > end:
+                raise RuntimeError(f"processes {found} of the second engine do not end")
+            for pid in found:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(POLL_SECONDS)
+
+    def _processes(self) -> list[int]:
+        """Return containerd, the shims, the proxies of ports, and what runs in containers."""
+        shims = {pid for pid, line in _command_lines() if str(self.folder).encode() in line}
+        found, fresh = set(shims), set(shims)
+        while fresh:
+            fresh = {pid for pid, parent in _parents() if parent in fresh} - found
+            found |= fresh
+        return sorted(found)
+
+
+def _command_lines() -> Iterator[tuple[int, bytes]]:
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            yield int(entry.name), (entry / "cmdline").read_bytes()
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            # The name may hold blanks; the parent is the second field after it.
+            yield int(entry.name), int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+
+
+@contextlib.contextmanager
+def own_engine(images: list[str]) -> Iterator[OwnEngine]:
+    """Give a running second engine with these images of the first one, and leave nothing of it behind."""
+    folder = Path(tempfile.mkdtemp(prefix="pipe-engine-"))
+    engine = OwnEngine(folder)
+    try:
+        engine.start()
+        _copy(images, engine)
+        yield engine
+    finally:
+        engine.cut()
+        _unmount(folder)
+        shutil.rmtree(folder)
+
+
+def _copy(images: list[str], engine: OwnEngine) -> None:
+    with subprocess.Popen(["docker", "save", *images], stdout=subprocess.PIPE) as saved:
+        subprocess.run(["docker", "--host", engine.host, "load", "--quiet"], stdin=saved.stdout, check=True)
+    if saved.returncode:
+        raise RuntimeError(f"the images could not be copied: docker save ended with {saved.returncode}")
+
+
+def _unmount(folder: Path) -> None:
+    """Unmount what the killed engine left mounted, the deepest first."""
+    lines = Path("/proc/self/mounts").read_text().splitlines()
+    for place in sorted((line.split()[1] for line in lines if line.split()[1].startswith(str(folder))), reverse=True):
+        subprocess.run(["umount", "--lazy", place], check=False, capture_output=True)
