@@ -10,13 +10,15 @@ started again, and the same command has to end well, with nothing left over and 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.kills import LIMIT_SECONDS, POLL_SECONDS, Life, Moment, options, play
@@ -31,11 +33,10 @@ VICTIMS = ("engine", "power")
 class EngineLife(Life):
     """A stack on an engine that is killed."""
 
-    engine: OwnEngine | None = None
+    engine: OwnEngine = field(kw_only=True)
 
     def _killed(self, command: str, at: Moment) -> bool:
-        assert self.engine is not None
-        log = self.folder / "killed.log"
+        log, hit = self.folder / "killed.log", False
         with log.open("w") as output:
             running = self.stack.start(sys.executable, "-m", "cli", command, output=output)
             try:
@@ -47,11 +48,28 @@ class EngineLife(Life):
                 running.wait(LIMIT_SECONDS)
             finally:
                 if running.poll() is None:
-                    running.kill()
+                    os.killpg(running.pid, signal.SIGKILL)
                 running.wait()
                 if hit:
                     self.engine.start()
         return hit
+
+
+@contextlib.contextmanager
+def life(folder: Path, chance: random.Random) -> Iterator[EngineLife]:
+    """Give a stack that isn't there yet, on an engine of its own, and leave nothing of either."""
+    context = images.read_context(ROOT / "images")
+    names = [images.image_name(target, context) for target in images.TARGETS]
+    given = os.environ.get("DOCKER_HOST")
+    with own_engine(names) as engine:
+        os.environ["DOCKER_HOST"] = engine.host
+        try:
+            with throw_away_stack("engine-kills") as stack:
+                yield EngineLife(stack, folder, chance, engine=engine)
+        finally:
+            os.environ.pop("DOCKER_HOST")
+            if given is not None:
+                os.environ["DOCKER_HOST"] = given
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,13 +77,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = options("bench.engine_kills", __doc__, argv)
     if images.build_missing():
         return 1
-    context = images.read_context(ROOT / "images")
-    names = [images.image_name(target, context) for target in images.TARGETS]
-    with tempfile.TemporaryDirectory(prefix="pipe-kills-") as folder, own_engine(names) as engine:
-        os.environ["DOCKER_HOST"] = engine.host
-        with throw_away_stack("engine-kills") as stack:
-            life = EngineLife(stack, Path(folder), random.Random(args.seed), engine=engine)
-            return play(life, args, VICTIMS, "engine-kills")
+    with (
+        tempfile.TemporaryDirectory(prefix="pipe-kills-") as folder,
+        life(Path(folder), random.Random(args.seed)) as made,
+    ):
+        return play(made, args, VICTIMS, "engine-kills")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import docker
@@ -29,12 +29,25 @@ ADDRESSES = "base=10.213.0.0/16,size=24"
 BRIDGE = "10.212.0.1/24"
 
 
+# What containers run under, in a process of its own as on most machines, so that it outlives a killed engine.
+CONTAINERD = """
+version = 2
+root = "{folder}/containerd/root"
+state = "{folder}/containerd/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+
+[grpc]
+address = "{folder}/containerd.sock"
+"""
+
+
 @dataclass
 class OwnEngine:
     """`folder` is short, for the path of a socket has a limit."""
 
     folder: Path
-    _daemon: subprocess.Popen[bytes] | None = field(default=None)
+    _containerd: subprocess.Popen[bytes] | None = None
+    _daemon: subprocess.Popen[bytes] | None = None
 
     @property
     def host(self) -> str:
@@ -43,26 +56,23 @@ class OwnEngine:
 
     def start(self) -> None:
         """Start it and wait until it answers; containers that were to stay up are started by it."""
+        if self._containerd is None:
+            (self.folder / "containerd.toml").write_text(CONTAINERD.format(folder=self.folder))
+            self._containerd = self._run("containerd", f"--config={self.folder}/containerd.toml")
         (self.folder / "docker.pid").unlink(missing_ok=True)
-        with (self.folder / "dockerd.log").open("ab") as log:
-            self._daemon = subprocess.Popen(
-                [
-                    "dockerd",
-                    f"--host={self.host}",
-                    f"--data-root={self.folder}/data",
-                    f"--exec-root={self.folder}/exec",
-                    f"--pidfile={self.folder}/docker.pid",
-                    "--iptables=false",
-                    "--ip6tables=false",
-                    "--ip-masq=false",
-                    f"--bip={BRIDGE}",
-                    f"--default-address-pool={ADDRESSES}",
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        self._daemon = self._run(
+            "dockerd",
+            f"--host={self.host}",
+            f"--containerd={self.folder}/containerd.sock",
+            f"--data-root={self.folder}/data",
+            f"--exec-root={self.folder}/exec",
+            f"--pidfile={self.folder}/docker.pid",
+            "--iptables=false",
+            "--ip6tables=false",
+            "--ip-masq=false",
+            f"--bip={BRIDGE}",
+            f"--default-address-pool={ADDRESSES}",
+        )
         end = time.monotonic() + ANSWERS_SECONDS
         while True:
             try:
@@ -74,20 +84,26 @@ class OwnEngine:
                     raise RuntimeError(f"the second engine does not answer: {error}\n{said}") from None
             time.sleep(POLL_SECONDS)
 
+    def _run(self, *command: str) -> subprocess.Popen[bytes]:
+        with (self.folder / f"{command[0]}.log").open("ab") as log:
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
+            )
+
     def client(self) -> docker.DockerClient:
         """Return a client of it; the caller closes it."""
         return docker.DockerClient(base_url=self.host, version="auto", timeout=CLIENT_SECONDS)
 
     def kill(self) -> None:
         """SIGKILL to the engine alone: the containers go on, and nobody answers for them."""
-        if self._daemon is not None:
-            self._daemon.kill()
-            self._daemon.wait()
-            self._daemon = None
+        _kill(self._daemon)
+        self._daemon = None
 
     def cut(self) -> None:
         """SIGKILL to the engine and to all that runs under it, as when the power goes."""
         self.kill()
+        _kill(self._containerd)
+        self._containerd = None
         end = time.monotonic() + ENDS_SECONDS
         while found := self._processes():
             if time.monotonic() > end:
@@ -105,6 +121,12 @@ class OwnEngine:
             fresh = {pid for pid, parent in _parents() if parent in fresh} - found
             found |= fresh
         return sorted(found)
+
+
+def _kill(process: subprocess.Popen[bytes] | None) -> None:
+    if process is not None:
+        process.kill()
+        process.wait()
 
 
 def _command_lines() -> Iterator[tuple[int, bytes]]:

@@ -88,7 +88,7 @@ def test_every_daemon_is_hardened(program: Program) -> None:
         assert inputs["capabilities"] == {"drops": ["ALL"]}, name
         assert inputs["securityOpts"] == ["no-new-privileges:true"], name
         assert inputs["memory"] == inputs["memorySwap"] > 0, name
-        assert inputs["restart"] == "unless-stopped", name
+        assert inputs["restart"] == "always", name
         assert inputs["healthcheck"]["tests"][0] == "CMD", name
         assert inputs["logOpts"].keys() == {"max-size", "max-file"}, name
         assert not inputs.get("privileged"), name

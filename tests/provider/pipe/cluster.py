@@ -51,7 +51,7 @@ def cluster(authority: Authority) -> Iterator[Cluster]:
             tls = {"ca.pem": authority.certificate, "cert.pem": pair.certificate, "key.pem": pair.key}
             paths = {f"/etc/pipe/{name}": text for name, text in (files | tls).items()}
             # As in a stack: Patroni ends where its first steps fail, for it begins anew when it is started again.
-            again = {"Name": "unless-stopped"}
+            again = {"Name": "always"}
             return stack.enter_context(
                 running(target, script, paths, network=net, hostname=host, restart_policy=again, **options)
             )

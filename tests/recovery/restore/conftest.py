@@ -1,15 +1,19 @@
-"""A stack that ledgers wrote to, as the source of every restore, and the moments to restore to."""
+"""A stack that ledgers wrote to, the second one while the repository was away: the source of every restore.
+
+And the moments to restore to.
+"""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import datetime
 
 import pytest
 
 from tests.fixtures.stacks import throw_away_stack
-from tests.recovery.restore.instances import archive, source_of
+from tests.recovery.restore.instances import archive, repository_away, source_of
 from tests.recovery.restore.written import SECONDS, Written, commit_times
 
 POINT = "between the ledgers"
@@ -24,10 +28,10 @@ def written() -> Iterator[Written]:
         stack.configure("database", replicas=0, parameters={"track_commit_timestamp": "on"})
         stack.up()
         ids: list[frozenset[str]] = []
-        for _ in range(2):
+        for place in (nullcontext(), repository_away(stack)):
             ledger = stack.ledger()
             ledger.pause = PAUSE_SECONDS
-            with ledger:
+            with place, ledger:
                 ledger.wait_for_rows(ROWS_OF_A_CLIENT)
             assert not ledger.refusals()
             ids.append(frozenset(str(entry.id) for entry in ledger.entries))

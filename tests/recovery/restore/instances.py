@@ -21,6 +21,7 @@ from tests.fixtures.stacks import Stack
 
 MEMORY_MB = 256
 PROCESSES = 2
+FAILURES = "SELECT failed_count FROM pg_stat_archiver"
 
 
 def passphrase(stack: Stack) -> str:
@@ -37,6 +38,22 @@ def archive(stack: Stack) -> None:
         timeouts.ARCHIVED,
         f"{segment} in the repository",
     )
+
+
+@contextmanager
+def repository_away(stack: Stack) -> Iterator[None]:
+    """The repository host is down in this block, and a segment of the block's own failed to be archived."""
+    repository = stack.container("repository")
+    failures = int(stack.sql(FAILURES)[0])
+    repository.stop()
+    try:
+        yield
+        stack.sql("SELECT pg_switch_wal()")
+        eventually(
+            lambda: int(stack.sql(FAILURES)[0]), lambda now: now > failures, timeouts.ARCHIVED, "archiving fails"
+        )
+    finally:
+        repository.start()
 
 
 def source_of(stack: Stack) -> look.Source:

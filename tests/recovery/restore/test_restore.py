@@ -32,6 +32,13 @@ def test_a_second_has_exactly_the_rows_committed_by_then(
         assert ledger_rows(there) == written.by(moment), shown(moment)
 
 
+def test_a_second_in_which_nothing_could_be_archived_is_kept_like_any_other(written: Written) -> None:
+    outage = written.seconds(since=max(written.commits[id_] for id_ in written.before_the_point))
+    moment = outage[len(outage) // 2]
+    with restored(written.stack, written.source, Target(at=moment)) as there:
+        assert ledger_rows(there) == written.by(moment), shown(moment)
+
+
 REFUSED = {
     "before the first backup": Target(at=datetime(2020, 1, 1, tzinfo=UTC)),
     "the future": Target(at=datetime(2100, 1, 1, tzinfo=UTC)),
