@@ -26,8 +26,8 @@ import psycopg
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 CLIENTS = 4
-# Between two rows of a client: an outage is known to within this, and a minute of four clients is 12,000 rows.
-PAUSE_SECONDS = 0.02
+# Between two rows of a client: an outage is known to within this, and a minute of four clients is 4,800 rows.
+PAUSE_SECONDS = 0.05
 # A lost endpoint is asked again this often: what is measured is the database's outage, not the client's patience.
 RECONNECT_SECONDS = 0.05
 CONNECT_TIMEOUT_SECONDS = 3
