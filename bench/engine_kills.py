@@ -5,25 +5,27 @@
 As `bench/kills.py`, on a second engine of its own. Each round starts `up` of a new stack, `up` with a change while
 clients write, or `destroy`, and at a random line of its output kills the engine, whose containers go on until it is
 back, or everything under it as well, as when the power goes. The command ends with an error. Then the engine is
-started again, and the same command has to end well, with nothing left over and no acknowledged row lost.
+started again, and the same command has to end well, with nothing left over and no acknowledged row lost. In some rounds
+nothing runs but the stack, which has to be back by itself.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
-from bench.kills import LIMIT_SECONDS, POLL_SECONDS, Life, Moment, options, play
-from bench.own_engine import OwnEngine, own_engine
+from bench.kills import LIMIT_SECONDS, POLL_SECONDS, ROWS, Life, Moment, options, play
+from bench.own_engine import OwnEngine, in_own_network, own_engine
 from infra import images
+from tests import timeouts
 from tests.fixtures.stacks import ROOT, throw_away_stack
 
 VICTIMS = ("engine", "power")
@@ -34,6 +36,25 @@ class EngineLife(Life):
     """A stack on an engine that is killed."""
 
     engine: OwnEngine = field(kw_only=True)
+    days: ClassVar[Sequence[str]] = ("update", "rest", "destroy")
+
+    def rest(self, at: Moment) -> bool:
+        """Nothing but clients at work when it happens: with the engine the stack is back by itself."""
+        with self.stack.ledger() as ledger:
+            self.ledgers.append(ledger)
+            ledger.wait_for_rows(ROWS)
+            self._strike(at)
+            self.engine.start()
+            ledger.wait_for_rows(ROWS, timeouts.HEALTH)
+        self.check_rows()
+        self.stack.pulumi("preview", "--refresh", "--expect-no-changes", timeout=timeouts.UP)
+        return True
+
+    def _strike(self, at: Moment) -> None:
+        if at.victim == "engine":
+            self.engine.kill()
+        else:
+            self.engine.cut()
 
     def _killed(self, command: str, at: Moment) -> bool:
         log, hit = self.folder / "killed.log", False
@@ -44,7 +65,7 @@ class EngineLife(Life):
                     time.sleep(POLL_SECONDS)
                 hit = running.poll() is None
                 if hit:
-                    (self.engine.kill if at.victim == "engine" else self.engine.cut)()
+                    self._strike(at)
                 running.wait(LIMIT_SECONDS)
             finally:
                 if running.poll() is None:
@@ -55,33 +76,21 @@ class EngineLife(Life):
         return hit
 
 
-@contextlib.contextmanager
-def life(folder: Path, chance: random.Random) -> Iterator[EngineLife]:
-    """Give a stack that isn't there yet, on an engine of its own, and leave nothing of either."""
-    context = images.read_context(ROOT / "images")
-    names = [images.image_name(target, context) for target in images.TARGETS]
-    given = os.environ.get("DOCKER_HOST")
-    with own_engine(names) as engine:
-        os.environ["DOCKER_HOST"] = engine.host
-        try:
-            with throw_away_stack("engine-kills") as stack:
-                yield EngineLife(stack, folder, chance, engine=engine)
-        finally:
-            os.environ.pop("DOCKER_HOST")
-            if given is not None:
-                os.environ["DOCKER_HOST"] = given
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the rounds; returns 1 when one did not converge."""
     args = options("bench.engine_kills", __doc__, argv)
     if images.build_missing():
         return 1
-    with (
-        tempfile.TemporaryDirectory(prefix="pipe-kills-") as folder,
-        life(Path(folder), random.Random(args.seed)) as made,
-    ):
-        return play(made, args, VICTIMS, "engine-kills")
+    outside = in_own_network("bench.engine_kills", [f"--rounds={args.rounds}", f"--seed={args.seed}"])
+    if outside is not None:
+        return outside
+    context = images.read_context(ROOT / "images")
+    names = [images.image_name(target, context) for target in images.TARGETS]
+    with tempfile.TemporaryDirectory(prefix="pipe-kills-") as folder, own_engine(names) as engine:
+        os.environ["DOCKER_HOST"] = engine.host
+        with throw_away_stack("engine-kills") as stack:
+            life = EngineLife(stack, Path(folder), random.Random(args.seed), engine=engine)
+            return play(life, args, VICTIMS, "engine-kills")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, ClassVar
 
 from bench import results
 from bench.ledger import Ledger
@@ -36,7 +36,7 @@ ROWS = 25
 LIMIT_SECONDS = 600
 POLL_SECONDS = 0.02
 # About as many lines as the three print when nobody disturbs them.
-LINES = {"up": 550, "update": 100, "destroy": 450}
+LINES = {"up": 550, "update": 100, "destroy": 450, "rest": 2}
 # What the command line of the process that is killed has; without any, everything that was started is.
 VICTIMS: dict[str, tuple[str, ...]] = {
     "everything": (),
@@ -116,6 +116,8 @@ class Life:
     folder: Path
     chance: random.Random
     ledgers: list[Ledger] = field(default_factory=list[Ledger])
+    days: ClassVar[Sequence[str]] = ("update", "update", "destroy")
+    """An update is the most common day of a stack, and the one with data to lose."""
 
     def up(self, at: Moment) -> bool:
         """Kill the first `up`; the next one converges. Returns whether the kill came in time.
@@ -223,9 +225,8 @@ def play(made: Life, args: argparse.Namespace, victims: Sequence[str], of: str) 
     said: list[str] = []
     for number in range(1, args.rounds + 1):
         is_there = made.stack.file.exists()
-        # An update is the most common day of a stack, and the one with data to lose.
-        command = made.chance.choice(["update", "update", "destroy"]) if is_there else "up"
-        at = moment(command, made.chance, made.chance.choice(victims))
+        command = made.chance.choice(made.days) if is_there else "up"
+        at = moment(command, made.chance, victims[number % len(victims)])
         began = time.monotonic()
         try:
             hit = getattr(made, command)(at)

@@ -1,7 +1,8 @@
-"""A second Docker engine on this machine that may be killed: its own data, socket and addresses, gone at the end.
+"""A second Docker engine on this machine that may be killed: its own data, socket and network, gone at the end.
 
-It leaves the packet filter alone, which is the first engine's; ports of this machine's own address are passed on by the
-engine's proxy processes. As root on Linux, with `dockerd` on PATH.
+Two engines in one network would take each other's bridge away, and the rules of the packet filter. So whoever wants
+one runs `in_own_network` first: its network is its own from then on, and ports of 127.0.0.1 are those of the second
+engine alone. As root on Linux, with `dockerd` on PATH.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,11 +26,8 @@ ANSWERS_SECONDS = 90
 ENDS_SECONDS = 30
 POLL_SECONDS = 0.1
 CLIENT_SECONDS = 300
-# Apart from the first engine's 172.16.0.0/12.
-ADDRESSES = "base=10.213.0.0/16,size=24"
-BRIDGE = "10.212.0.1/24"
-
-
+# Set for the process that has a network of its own.
+INSIDE = "PIPE_BENCH_OWN_NETWORK"
 # What containers run under, in a process of its own as on most machines, so that it outlives a killed engine.
 CONTAINERD = """
 version = 2
@@ -67,11 +66,6 @@ class OwnEngine:
             f"--data-root={self.folder}/data",
             f"--exec-root={self.folder}/exec",
             f"--pidfile={self.folder}/docker.pid",
-            "--iptables=false",
-            "--ip6tables=false",
-            "--ip-masq=false",
-            f"--bip={BRIDGE}",
-            f"--default-address-pool={ADDRESSES}",
         )
         end = time.monotonic() + ANSWERS_SECONDS
         while True:
@@ -155,6 +149,15 @@ def own_engine(images: list[str]) -> Iterator[OwnEngine]:
         engine.cut()
         _unmount(folder)
         shutil.rmtree(folder)
+
+
+def in_own_network(module: str, arguments: Sequence[str]) -> int | None:
+    """Run this module again in a network and with mounts of its own; None when this is that run already."""
+    if INSIDE not in os.environ:
+        again = [sys.executable, "-m", module, *arguments]
+        return subprocess.call(["unshare", "--net", "--mount", *again], env={**os.environ, INSIDE: "1"})
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    return None
 
 
 def _copy(images: list[str], engine: OwnEngine) -> None:
