@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from tests.fixtures.schema_database import Connection
@@ -11,6 +11,8 @@ from tests.schema.rows import one
 
 POLL_SECONDS = 0.2
 RUN_WAIT_SECONDS = 60
+ENDED = ("succeeded", "failed")
+BEGUN = ("starting", "running", "sending", "connecting", *ENDED)
 
 
 @contextmanager
@@ -31,12 +33,16 @@ def in_a_second(migrator: Connection, job: str) -> Iterator[None]:
 
 def run_after(migrator: Connection, command: str, last_run: object) -> tuple[str, str]:
     """Return status and message of the first ended run of a command after run number `last_run`."""
+    return _first_run(migrator, command, last_run, ENDED)
+
+
+def _first_run(migrator: Connection, command: str, last_run: object, states: Sequence[str]) -> tuple[str, str]:
     deadline = time.monotonic() + RUN_WAIT_SECONDS
     while True:
         row = migrator.execute(
             "SELECT status, return_message FROM cron.job_run_details WHERE command = %s AND runid > %s"
-            " AND status IN ('succeeded', 'failed') ORDER BY runid LIMIT 1",
-            (command, last_run),
+            " AND status = ANY (%s) ORDER BY runid LIMIT 1",
+            (command, last_run, list(states)),
         ).fetchone()
         if row is not None:
             return row[0], row[1]
@@ -54,4 +60,6 @@ def run_now(migrator: Connection, job: str) -> tuple[str, str]:
     command = str(one(migrator, "SELECT command FROM cron.job WHERE jobname = %s", job))
     last_run = newest_run(migrator)
     with in_a_second(migrator, job):
-        return run_after(migrator, command, last_run)
+        # As soon as it has begun its own schedule is put back: a job that drops something must not run twice.
+        _first_run(migrator, command, last_run, BEGUN)
+    return run_after(migrator, command, last_run)
