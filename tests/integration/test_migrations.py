@@ -51,6 +51,9 @@ class Copy(Stack):
     def make(self, target: str, timeout: float = timeouts.COMMAND) -> str:
         return succeeded(self.cli(target, timeout))
 
+    def up(self) -> str:
+        return succeeded(self.cli("up", timeouts.UP))
+
     def cli(self, command: str, timeout: float = timeouts.COMMAND) -> subprocess.CompletedProcess[str]:
         """Run what `make` runs for a target; the caller looks at its status."""
         return self.run(*CLI, command, timeout=timeout)
