@@ -26,6 +26,7 @@ from bench.kills import LIMIT_SECONDS, POLL_SECONDS, ROWS, Life, Moment, options
 from bench.own_engine import OwnEngine, in_own_network, own_engine
 from infra import images
 from tests import timeouts
+from tests.fixtures.helper_images import DEBIAN
 from tests.fixtures.stacks import ROOT, throw_away_stack
 
 VICTIMS = ("engine", "power")
@@ -85,7 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if outside is not None:
         return outside
     context = images.read_context(ROOT / "images")
-    names = [images.image_name(target, context) for target in images.TARGETS]
+    # Set-up, which `make` runs first, looks for the one that the others are made from.
+    names = [DEBIAN, *(images.image_name(target, context) for target in images.TARGETS)]
     with tempfile.TemporaryDirectory(prefix="pipe-kills-") as folder, own_engine(names) as engine:
         os.environ["DOCKER_HOST"] = engine.host
         with throw_away_stack("engine-kills") as stack:
