@@ -162,7 +162,8 @@ def run(names: Names, bind_address: str, daemon: Daemon, opts: pulumi.ResourceOp
         memory_swap=daemon.memory_mb,
         cpus=f"{daemon.cpus:g}" if daemon.cpus else None,
         shm_size=daemon.shm_mb,
-        # Not "unless-stopped": an engine that was killed stops what still runs when it is back, and takes that for a wish.
+        # Not "unless-stopped": an engine that was killed stops what still runs when it is back, and takes that for the
+        # user's wish.
         restart="always",
         stop_timeout=daemon.grace_s,
         destroy_grace_seconds=daemon.grace_s,

@@ -44,7 +44,8 @@ def line(row: Row, outcomes: Outcomes) -> str:
     found = of(outcomes, row.key)
     outage = reads = lost = "not measured"
     if found:
-        outage = f"{spread([outcome['outage'] for outcome in found])}, {len(found)} rounds"
+        count = "1 round" if len(found) == 1 else f"{len(found)} rounds"
+        outage = f"{spread([outcome['outage'] for outcome in found])}, {count}"
         reads = f"{median(outcome['reads'] for outcome in found):.1f} s, at most {_most(found, 'reads'):.1f} s"
         rows = sum(outcome["lost"] for outcome in found)
         lost = f"{rows} of {sum(outcome['acknowledged'] for outcome in found)}"
