@@ -26,6 +26,8 @@ IN_MEMORY = "rw,noexec,nosuid,nodev"
 UID = 999
 # What a running program reads again by itself or when it is told to: a new one of these restarts nobody.
 READ_AGAIN = frozenset({"cert.pem"})
+HEALTH_INTERVAL, HEALTH_TIMEOUT, HEALTH_START_PERIOD = "30s", "10s", "1m0s"
+HEALTH_RETRIES = 3
 
 
 def network_labels(names: Names) -> list[docker.NetworkLabelArgs]:
@@ -170,7 +172,11 @@ def run(names: Names, bind_address: str, daemon: Daemon, opts: pulumi.ResourceOp
         log_driver="json-file",
         log_opts={"max-size": "10m", "max-file": "3"},
         healthcheck=docker.ContainerHealthcheckArgs(
-            tests=["CMD", *daemon.health], interval="30s", timeout="10s", retries=3, start_period="1m0s"
+            tests=["CMD", *daemon.health],
+            interval=HEALTH_INTERVAL,
+            timeout=HEALTH_TIMEOUT,
+            retries=HEALTH_RETRIES,
+            start_period=HEALTH_START_PERIOD,
         ),
         wait=False,
         opts=pulumi.ResourceOptions.merge(
@@ -202,9 +208,14 @@ def renewal(
 
 
 def generation(bind_address: str, daemon: Daemon) -> pulumi.Output[str]:
-    """Return a digest of what replaces the container when it changes. Memory and the health check change in place."""
+    """Return a digest of what replaces the container when it changes. Memory changes in place.
+
+    The health check is among it: a provider that changes it in place costs a handover too many, one that makes the
+    container anew for it would end the leader without one.
+    """
     folders, ports = sorted(daemon.in_memory.items()), sorted(daemon.ports.items())
-    fixed = [bind_address, daemon.cpus, daemon.shm_mb, folders, ports, daemon.entrypoint, daemon.command]
+    health = [*daemon.health, HEALTH_INTERVAL, HEALTH_TIMEOUT, HEALTH_RETRIES, HEALTH_START_PERIOD]
+    fixed = [bind_address, daemon.cpus, daemon.shm_mb, folders, ports, daemon.entrypoint, daemon.command, health]
     known = pulumi.Output.all(daemon.image, daemon.files.digest)
     return known.apply(lambda values: hashlib.sha256(json.dumps([*values, *fixed]).encode()).hexdigest())
 

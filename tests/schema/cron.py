@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from tests.fixtures.schema_database import Connection
 from tests.schema.rows import one
 
-POLL_SECONDS = 0.2
+# Well below the second after which pg_cron would begin a run once more.
+POLL_SECONDS = 0.05
 RUN_WAIT_SECONDS = 60
 ENDED = ("succeeded", "failed")
 BEGUN = ("starting", "running", "sending", "connecting", *ENDED)

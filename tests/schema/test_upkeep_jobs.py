@@ -59,7 +59,7 @@ def broken(migrator: Connection) -> Iterator[str]:
 def test_a_failed_run_is_told_and_kept(database: SchemaDatabase, migrator: Connection, broken: str) -> None:
     assert run_now(migrator, broken)[0] == "failed"
     with database.session(matrix.MONITOR) as monitor:
-        assert ("error", f"job {broken} failed: ERROR: division by zero") in alerts(monitor, "job failed")
+        assert alerts(monitor, "job failed") == [("error", f"job {broken} failed: ERROR: division by zero")]
         labels = '{"job": "pipe_broken"}'
         query = "SELECT value FROM upkeep.metrics() WHERE name = 'pipe_job_ok' AND labels = %s"
         assert one(monitor, query, labels) == 0
