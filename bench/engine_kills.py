@@ -13,16 +13,15 @@ from __future__ import annotations
 
 import os
 import random
-import signal
+import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from bench.kills import LIMIT_SECONDS, POLL_SECONDS, ROWS, Life, Moment, options, play
+from bench.kills import ROWS, Life, Moment, options, play
 from bench.own_engine import OwnEngine, in_own_network, own_engine
 from infra import images
 from tests import timeouts
@@ -44,37 +43,31 @@ class EngineLife(Life):
         with self.stack.ledger() as ledger:
             self.ledgers.append(ledger)
             ledger.wait_for_rows(ROWS)
-            self._strike(at)
+            self._end(at.victim)
             self.engine.start()
             ledger.wait_for_rows(ROWS, timeouts.HEALTH)
         self.check_rows()
         self.stack.pulumi("preview", "--refresh", "--expect-no-changes", timeout=timeouts.UP)
         return True
 
-    def _strike(self, at: Moment) -> None:
-        if at.victim == "engine":
+    def _end(self, victim: str) -> None:
+        if victim == "engine":
             self.engine.kill()
         else:
             self.engine.cut()
 
+    def _strike(self, at: Moment, running: subprocess.Popen[str]) -> bool:
+        if running.poll() is not None:
+            return False
+        self._end(at.victim)
+        return True
+
     def _killed(self, command: str, at: Moment) -> bool:
-        log, hit = self.folder / "killed.log", False
-        with log.open("w") as output:
-            running = self.stack.start(sys.executable, "-m", "cli", command, output=output)
-            try:
-                while running.poll() is None and log.read_bytes().count(b"\n") < at.line:
-                    time.sleep(POLL_SECONDS)
-                hit = running.poll() is None
-                if hit:
-                    self._strike(at)
-                running.wait(LIMIT_SECONDS)
-            finally:
-                if running.poll() is None:
-                    os.killpg(running.pid, signal.SIGKILL)
-                running.wait()
-                if hit:
-                    self.engine.start()
-        return hit
+        try:
+            return super()._killed(command, at)
+        finally:
+            if not self.engine.runs:
+                self.engine.start()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

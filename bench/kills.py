@@ -35,7 +35,7 @@ from tests.fixtures.stacks import Stack, throw_away_stack
 ROWS = 25
 LIMIT_SECONDS = 600
 POLL_SECONDS = 0.02
-# About as many lines as the three print when nobody disturbs them.
+# About as many lines as each prints when nobody disturbs it; at rest nothing is printed.
 LINES = {"up": 550, "update": 100, "destroy": 450, "rest": 2}
 # What the command line of the process that is killed has; without any, everything that was started is.
 VICTIMS: dict[str, tuple[str, ...]] = {
@@ -67,17 +67,22 @@ def moment(command: str, chance: random.Random, victim: str) -> Moment:
     return Moment(command, victim, chance.randrange(1, LINES[command]))
 
 
-def killed(start: Callable[[IO[str]], subprocess.Popen[str]], log: Path, at: Moment) -> bool:
-    """Start a command and kill its victim at the moment; returns whether it came to that before the end.
+def killed(
+    start: Callable[[IO[str]], subprocess.Popen[str]],
+    log: Path,
+    line: int,
+    strike: Callable[[subprocess.Popen[str]], bool],
+) -> bool:
+    """Start a command and strike at a line of its output; returns whether it came to that before the end.
 
     Whatever is left of the command then ends by itself.
     """
     with log.open("w") as output:
         running = start(output)
         try:
-            while running.poll() is None and log.read_bytes().count(b"\n") < at.line:
+            while running.poll() is None and log.read_bytes().count(b"\n") < line:
                 time.sleep(POLL_SECONDS)
-            hit = _kill(running, VICTIMS[at.victim])
+            hit = strike(running)
             running.wait(LIMIT_SECONDS)
         finally:
             if running.poll() is None:
@@ -190,7 +195,10 @@ class Life:
         def start(output: IO[str]) -> subprocess.Popen[str]:
             return self.stack.start(sys.executable, "-m", "cli", command, output=output)
 
-        return killed(start, self.folder / "killed.log", at)
+        return killed(start, self.folder / "killed.log", at.line, lambda running: self._strike(at, running))
+
+    def _strike(self, at: Moment, running: subprocess.Popen[str]) -> bool:
+        return _kill(running, VICTIMS[at.victim])
 
 
 CHANGES: Sequence[tuple[str, str, Sequence[object]]] = (

@@ -53,6 +53,11 @@ class OwnEngine:
         """Return its address, for DOCKER_HOST."""
         return f"unix://{self.folder}/docker.sock"
 
+    @property
+    def runs(self) -> bool:
+        """Whether it was started and not killed since."""
+        return self._daemon is not None
+
     def start(self) -> None:
         """Start it and wait until it answers; containers that were to stay up are started by it."""
         if self._containerd is None:
