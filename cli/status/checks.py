@@ -131,12 +131,14 @@ def archiving(archived: datetime | None, failed: datetime | None, wal: str | Non
     return Line(archived is not None, "WAL archived", last)
 
 
-def migrations(files: Collection[str], applied: Collection[str]) -> Line:
-    """Files of sql/migrations against those that the stack has applied, both by version."""
-    pending = sorted(set(files) - set(applied))
-    if pending:
-        return Line(False, "migrations", f"{len(applied)} applied, pending: {', '.join(pending)}")
-    return Line(True, "migrations", f"{len(applied)} applied, none pending")
+def migrations(files: Collection[str], last: str, *, finished: bool) -> Line:
+    """Files of sql/migrations against the last one that the database has begun, by version; it takes them in order."""
+    if last and last not in files:
+        return Line(False, "migrations", f"the database is at {last}, which this checkout does not have")
+    pending = sorted(version for version in files if version > last or (version == last and not finished))
+    applied = len(files) - len(pending)
+    then = f"pending: {', '.join(pending)}" if pending else "none pending"
+    return Line(not pending, "migrations", f"{applied} applied, {then}")
 
 
 def certificates(ends: Mapping[str, datetime], now: datetime, renew_before: timedelta) -> Line:

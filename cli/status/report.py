@@ -16,7 +16,6 @@ from cli.status import archive, checks, collect, upkeep
 from cli.status.checks import Line
 from infra.settings import Settings, SettingsError, check
 
-MIGRATIONS = "pipe:sql:Migrations"
 CERTIFICATE = "tls:index/locallySignedCert:LocallySignedCert"
 
 
@@ -73,7 +72,6 @@ def _lines(subject: Subject) -> Iterator[Line]:
     stanza = str(subject.outputs["backup"]["stanza"])
     yield from checks.backups(info, stanza, backup.repositories, subject.now, checks.period(backup.full_schedule))
     yield from archive.lines(info, stanza, backup.repositories, repository, _last_archived(subject))
-    yield _migrations(subject)
     yield from _certificates(subject, host)
 
 
@@ -97,7 +95,10 @@ def _database(subject: Subject) -> Iterator[Line]:
 def _primary(subject: Subject, connection: Any) -> Iterator[Line]:
     found = collect.archiver(connection)
     yield checks.archiving(found.archived, found.failed, found.wal, found.waiting, subject.now)
-    yield from upkeep.lines(upkeep.collect(connection), subject.now)
+    kept = upkeep.collect(connection)
+    yield from upkeep.lines(kept, subject.now)
+    if not isinstance(kept, str):
+        yield _migrations(subject, kept.migration)
 
 
 def _last_archived(subject: Subject) -> str | None:
@@ -108,18 +109,10 @@ def _last_archived(subject: Subject) -> str | None:
         return collect.archiver(connection).wal
 
 
-def _migrations(subject: Subject) -> Line:
-    folder = subject.session.paths.root / "sql" / "migrations"
-    files = {file.name.partition("_")[0] for file in folder.glob("*.sql")}
-    known = state.read(subject.session)
-    applied = {
-        str(row["version"])
-        for resource in (known.resources if known else ())
-        if resource.get("type") == MIGRATIONS
-        for row in (resource.get("outputs") or {}).get("history", ())
-        if row["state"] == "applied"
-    }
-    return checks.migrations(files, applied)
+def _migrations(subject: Subject, last: upkeep.Migration | None) -> Line:
+    """Compare the checkout's files with what the database says, which a failed `up` or a recovery has moved as well."""
+    files = {file.name.partition("_")[0] for file in (subject.session.paths.root / "sql" / "migrations").glob("*.sql")}
+    return checks.migrations(files, last.version if last else "", finished=last is None or last.state == "applied")
 
 
 def _ends(subject: Subject) -> dict[str, datetime]:

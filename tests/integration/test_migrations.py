@@ -205,8 +205,11 @@ def test_a_killed_up_without_a_transaction_is_gone_on_with_from_another_machine(
     assert team.history()[-1] == f"{STEPS[:4]}|partial"
     status = team.one.cli("status").stdout
     assert re.search(rf"BAD +last migration +{STEPS}, .*, stopped: 1 of its statements are done and stay", status)
+    assert re.search(rf"BAD +migrations +\d+ applied, pending: {STEPS[:4]}\n", status)
     assert f"goes on with sql/migrations/{STEPS}.sql: 1 of 3 statements are done" in up(team.two)
     assert team.history()[-1] == f"{STEPS[:4]}|applied"
+    # The first machine's own state knows nothing of it.
+    assert re.search(r"ok +migrations +\d+ applied, none pending\n", team.one.cli("status").stdout)
     assert team.one.sql("SELECT id FROM pipe.whole ORDER BY id") == ["1", "2"]
 
 

@@ -146,9 +146,14 @@ def test_archiving_is_wrong_while_its_last_attempt_failed() -> None:
     assert not archiving(None, None, None, 0, NOW).ok
 
 
-def test_migrations() -> None:
-    assert migrations({"0001", "0002"}, {"0001", "0002"}) == Line(True, "migrations", "2 applied, none pending")
-    assert migrations({"0001", "0002"}, {"0001"}) == Line(False, "migrations", "1 applied, pending: 0002")
+def test_migrations_are_those_that_the_database_has() -> None:
+    files = {"0001", "0002"}
+    assert migrations(files, "0002", finished=True) == Line(True, "migrations", "2 applied, none pending")
+    assert migrations(files, "0001", finished=True) == Line(False, "migrations", "1 applied, pending: 0002")
+    assert migrations(files, "0002", finished=False) == Line(False, "migrations", "1 applied, pending: 0002")
+    assert migrations(files, "", finished=True) == Line(False, "migrations", "0 applied, pending: 0001, 0002")
+    beyond = Line(False, "migrations", "the database is at 0003, which this checkout does not have")
+    assert migrations(files, "0003", finished=True) == beyond
 
 
 def upkeep_of(**more: Any) -> Upkeep:
