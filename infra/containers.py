@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pulumi
 import pulumi_docker as docker
@@ -28,6 +29,8 @@ UID = 999
 READ_AGAIN = frozenset({"cert.pem"})
 HEALTH_INTERVAL, HEALTH_TIMEOUT, HEALTH_START_PERIOD = "30s", "10s", "1m0s"
 HEALTH_RETRIES = 3
+# What the engine changes on a container that runs, and what only tells Pulumi how to treat it.
+CHANGED_IN_PLACE = frozenset({"memory", "memory_swap", "restart", "destroy_grace_seconds", "wait"})
 
 
 def network_labels(names: Names) -> list[docker.NetworkLabelArgs]:
@@ -64,8 +67,9 @@ def carry_files(
     files: Mapping[str, pulumi.Input[str]],
     opts: pulumi.ResourceOptions,
     unwatched: Collection[str] = (),
+    after: pulumi.Input[Sequence[pulumi.Resource]] = (),
 ) -> Files:
-    """Put `files` (name below the configuration directory -> content) into a volume of their own.
+    """Put `files` (name below the configuration directory -> content) into a volume of their own, `after` others.
 
     A change of an `unwatched` one, or of a certificate, is put there and restarts nobody.
     """
@@ -87,7 +91,7 @@ def carry_files(
             for file, content in sorted(files.items())
         ],
         labels=_labels(names.labels(component)),
-        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(delete_before_replace=True)),
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(delete_before_replace=True, depends_on=after)),
     )
     # A digest of generated keys and passwords gives nothing away, and a label has to be readable.
     digest = pulumi.Output.unsecret(watched.apply(_digest))
@@ -124,6 +128,49 @@ class Daemon:
 
 def run(names: Names, bind_address: str, daemon: Daemon, opts: pulumi.ResourceOptions) -> docker.Container:
     """Declare the container of `daemon`, hardened. Names and ports are fixed: the old one goes first."""
+    return docker.Container(
+        names.host(daemon.component, daemon.index),
+        _inputs(names, bind_address, daemon),
+        pulumi.ResourceOptions.merge(
+            opts, pulumi.ResourceOptions(delete_before_replace=True, depends_on=[daemon.files.carrier])
+        ),
+    )
+
+
+def generation(names: Names, bind_address: str, daemon: Daemon) -> pulumi.Output[str]:
+    """Return a digest of what replaces the container when it changes: all that it is made from but what can't.
+
+    Where a provider changes another one of these in place, that costs a handover too many. The other way round a
+    container would be made anew for it, and the leader would end without one.
+    """
+    return pulumi.Output.from_input(_inputs(names, bind_address, daemon)).apply(
+        lambda inputs: _digest({name: value for name, value in vars(inputs).items() if name not in CHANGED_IN_PLACE})
+    )
+
+
+def renewal(
+    names: Names,
+    daemon: Daemon,
+    container: docker.Container,
+    certificate: pulumi.Input[str],
+    provider: pipe.PipeProvider,
+    opts: pulumi.ResourceOptions,
+    address: str | None = None,
+) -> pipe.Renewal:
+    """Declare that the daemon reads a renewed certificate in place; `address` is where it shows it to the host."""
+    return pipe.Renewal(
+        f"{names.host(daemon.component, daemon.index)}-certificate",
+        container=names.container(daemon.component, daemon.index),
+        container_id=container.id,
+        certificate=certificate,
+        address=address,
+        opts=pulumi.ResourceOptions.merge(
+            opts, pulumi.ResourceOptions(provider=provider, depends_on=[daemon.files.carrier])
+        ),
+    )
+
+
+def _inputs(names: Names, bind_address: str, daemon: Daemon) -> docker.ContainerArgs:
     alias = names.host(daemon.component, daemon.index)
     labels = daemon.files.digest.apply(lambda digest: {**names.labels(daemon.component), CONFIG_LABEL: digest})
     mounts = [
@@ -136,8 +183,7 @@ def run(names: Names, bind_address: str, daemon: Daemon, opts: pulumi.ResourceOp
             for target, source in sorted(daemon.writable.items())
         ),
     ]
-    return docker.Container(
-        alias,
+    return docker.ContainerArgs(
         name=names.container(daemon.component, daemon.index),
         hostname=alias,
         image=daemon.image,
@@ -179,50 +225,12 @@ def run(names: Names, bind_address: str, daemon: Daemon, opts: pulumi.ResourceOp
             start_period=HEALTH_START_PERIOD,
         ),
         wait=False,
-        opts=pulumi.ResourceOptions.merge(
-            opts, pulumi.ResourceOptions(delete_before_replace=True, depends_on=[daemon.files.carrier])
-        ),
     )
-
-
-def renewal(
-    names: Names,
-    daemon: Daemon,
-    container: docker.Container,
-    certificate: pulumi.Input[str],
-    provider: pipe.PipeProvider,
-    opts: pulumi.ResourceOptions,
-    address: str | None = None,
-) -> pipe.Renewal:
-    """Declare that the daemon reads a renewed certificate in place; `address` is where it shows it to the host."""
-    return pipe.Renewal(
-        f"{names.host(daemon.component, daemon.index)}-certificate",
-        container=names.container(daemon.component, daemon.index),
-        container_id=container.id,
-        certificate=certificate,
-        address=address,
-        opts=pulumi.ResourceOptions.merge(
-            opts, pulumi.ResourceOptions(provider=provider, depends_on=[daemon.files.carrier])
-        ),
-    )
-
-
-def generation(bind_address: str, daemon: Daemon) -> pulumi.Output[str]:
-    """Return a digest of what replaces the container when it changes. Memory changes in place.
-
-    The health check is among it: a provider that changes it in place costs a handover too many, one that makes the
-    container anew for it would end the leader without one.
-    """
-    folders, ports = sorted(daemon.in_memory.items()), sorted(daemon.ports.items())
-    health = [*daemon.health, HEALTH_INTERVAL, HEALTH_TIMEOUT, HEALTH_RETRIES, HEALTH_START_PERIOD]
-    fixed = [bind_address, daemon.cpus, daemon.shm_mb, folders, ports, daemon.entrypoint, daemon.command, health]
-    known = pulumi.Output.all(daemon.image, daemon.files.digest)
-    return known.apply(lambda values: hashlib.sha256(json.dumps([*values, *fixed]).encode()).hexdigest())
 
 
 def _labels(labels: Mapping[str, str]) -> list[docker.ContainerLabelArgs]:
     return [docker.ContainerLabelArgs(label=key, value=value) for key, value in sorted(labels.items())]
 
 
-def _digest(files: Mapping[str, str]) -> str:
-    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+def _digest(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True, default=vars).encode()).hexdigest()

@@ -109,6 +109,7 @@ class Cluster(pulumi.ComponentResource):
                     logins=logins,
                     patroni=args.patroni,
                     after=args.consensus.ready,
+                    runs=self.runs,
                     turn=turn(host),
                 ),
                 pulumi.ResourceOptions(parent=self),

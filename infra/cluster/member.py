@@ -43,6 +43,8 @@ class MemberArgs:
     patroni: pipe.PipeProvider
     after: Sequence[pulumi.Resource]
     """What must be done before this node may start or change."""
+    runs: pulumi.Output[bool]
+    """Whether the cluster was there when `up` began."""
     turn: pulumi.Output[bool]
     """Comes true when the node before this one is done, in the order of the change, or in a new cluster when the first
     one has begun. That order is another one each time, so it is in no state: there a node depends on no other."""
@@ -63,11 +65,21 @@ class Member(pulumi.ComponentResource):
     def __init__(self, name: str, args: MemberArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:cluster:Member", name, None, opts)
         names, settings, index = args.names, args.settings, args.index
+        bind = settings.network.bind_address
         child = pulumi.ResourceOptions(parent=self)
         self.name = names.container("member", index)
         host = names.host("member", index)
+        # Files and agent follow in the member's own turn: one that starts again before that does so as what it was. In
+        # a new cluster nobody runs yet, and nobody waits.
         files = containers.carry_files(
-            names, "member", index, args.image, _files(args, host), child, unwatched=("bootstrap.yml", "bootstrap.sql")
+            names,
+            "member",
+            index,
+            args.image,
+            _files(args, host),
+            child,
+            unwatched=("bootstrap.yml", "bootstrap.sql"),
+            after=args.runs.apply(lambda runs: [membership] if runs else []),
         )
         data = containers.volume(names, "member", index, pulumi.ResourceOptions(parent=self, protect=settings.protect))
         before = list(args.after)
@@ -96,17 +108,12 @@ class Member(pulumi.ComponentResource):
             endpoints=args.endpoints,
             endpoint=args.endpoints[index],
             version=settings.database.version,
-            generation=args.turn.apply(lambda _: containers.generation(settings.network.bind_address, daemon)),
+            generation=args.turn.apply(lambda _: containers.generation(names, bind, daemon)),
             opts=pulumi.ResourceOptions(
                 parent=self, provider=args.patroni, depends_on=before, deleted_with=args.network.network
             ),
         )
-        container = containers.run(
-            names,
-            settings.network.bind_address,
-            daemon,
-            pulumi.ResourceOptions(parent=self, depends_on=[membership]),
-        )
+        container = containers.run(names, bind, daemon, pulumi.ResourceOptions(parent=self, depends_on=[membership]))
         agent = containers.Daemon(
             component="agent",
             index=index,
@@ -118,10 +125,10 @@ class Member(pulumi.ComponentResource):
             entrypoint=["/usr/bin/pgbackrest", "server"],
             health=["pgbackrest", "server-ping"],
         )
-        beside = containers.run(names, settings.network.bind_address, agent, child)
+        beside = containers.run(names, bind, agent, child)
         certificate, patroni = args.certificate.certificate, args.patroni
         containers.renewal(names, agent, beside, certificate, patroni, child)
-        rest = f"{settings.network.bind_address}:{names.ports.rest(index)}"
+        rest = f"{bind}:{names.ports.rest(index)}"
         renewal = containers.renewal(names, daemon, container, certificate, patroni, child, rest)
         self.ready = pipe.Member(
             f"{name}-joined",

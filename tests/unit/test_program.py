@@ -11,6 +11,8 @@ import pulumi
 import pytest
 from pulumi.runtime import mocks, rpc
 
+from infra.naming import Names
+
 CONTAINER, VOLUME = "docker:index/container:Container", "docker:index/volume:Volume"
 CONFIG: dict[str, dict[str, Any]] = {
     "dev": {"environment": "dev", "network": {"port_base": 15400}},
@@ -31,8 +33,10 @@ def plain(value: Any) -> Any:
 
 @dataclass
 class Program(mocks.Mocks):
-    """Keeps what the program registers; generated secrets are recognisable."""
+    """Keeps what the program registers, in that order; generated secrets are recognisable."""
 
+    runs: bool = True
+    """Whether the cluster was there before."""
     registered: list[mocks.MockResourceArgs] = field(default_factory=list)
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
@@ -46,7 +50,7 @@ class Program(mocks.Mocks):
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         """Only who leads is asked, for the order of a change."""
         assert args.token == "pipe:patroni:leader"
-        return {"leader": "member-0", "there": True}, []
+        return {"leader": "member-0" if self.runs else "", "there": self.runs}, []
 
     def of(self, kind: str) -> dict[str, dict[str, Any]]:
         """Inputs of every resource of a type, by logical name."""
@@ -58,6 +62,15 @@ class Program(mocks.Mocks):
         """The containers that run: all but the carriers of configuration."""
         return {name: inputs for name, inputs in self.of(CONTAINER).items() if not name.endswith("-config")}
 
+    def order(self, *names: str) -> list[str]:
+        """Which of these containers and steps of members were registered, the first one first."""
+        kinds = (CONTAINER, "pipe:patroni:Membership", "pipe:patroni:Member")
+        return [args.name for args in self.registered if args.name in names and args.typ in kinds]
+
+    def generations(self) -> list[str]:
+        """What tells each member that its container will be made anew."""
+        return [inputs["generation"] for inputs in self.of("pipe:patroni:Membership").values()]
+
 
 @pytest.fixture(params=list(CONFIG))
 def stack(request: pytest.FixtureRequest) -> str:
@@ -66,8 +79,11 @@ def stack(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def program(stack: str, monkeypatch: pytest.MonkeyPatch) -> Program:
-    recorder = Program()
     monkeypatch.setattr("pathlib.Path.write_text", lambda *_args, **_kwargs: 0)
+    return evaluate(stack, Program())
+
+
+def evaluate(stack: str, recorder: Program) -> Program:
     mocks.set_mocks(recorder, project="pipe", stack=stack, preview=False)
     pulumi.runtime.set_all_config(
         {f"pipe:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in CONFIG[stack].items()}
@@ -143,3 +159,46 @@ def test_no_member_takes_a_property_of_another(program: Program) -> None:
         if name.startswith("member-"):
             others = [f"id of {other}" for other in program.daemons() if other != name]
             assert not any(other in json.dumps(inputs, default=str) for other in others), name
+
+
+def test_whatever_makes_a_container_anew_is_in_its_generation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise it would end a leader that has not handed over."""
+    monkeypatch.setattr("pathlib.Path.write_text", lambda *_args, **_kwargs: 0)
+    before = evaluate("dev", Program()).generations()
+    assert evaluate("dev", Program()).generations() == before
+    labels = Names.labels
+    for name, value in {
+        "infra.containers.HEALTH_INTERVAL": "31s",
+        "infra.cluster.member.STOP_GRACE_S": 121,
+        "infra.naming.Names.labels": lambda self, component: {**labels(self, component), "more": "of them"},
+    }.items():
+        with monkeypatch.context() as changed:
+            changed.setattr(name, value)
+            assert not set(evaluate("dev", Program()).generations()) & set(before), name
+
+
+def test_what_changes_in_place_is_not_in_the_generation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pathlib.Path.write_text", lambda *_args, **_kwargs: 0)
+    before = evaluate("dev", Program())
+    monkeypatch.setitem(CONFIG["dev"], "database", {"memory_mb": 2048})
+    after = evaluate("dev", Program())
+    assert before.daemons()["member-0"]["memory"] != after.daemons()["member-0"]["memory"] == 2048
+    assert before.generations() == after.generations()
+
+
+def test_all_of_a_member_changes_in_its_own_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So a change that fails half-way leaves the files and the agent of those after it as they were."""
+    monkeypatch.setattr("pathlib.Path.write_text", lambda *_args, **_kwargs: 0)
+    program = evaluate("prod", Program())
+    for name, before in {"member-1": (), "member-2": ("member-1-joined",), "member-0": ("member-2-joined",)}.items():
+        own = f"{name}-config", name, name.replace("member", "agent")
+        first = [*before, f"{name}-membership"]
+        found = program.order(*first, *own)
+        assert (found[: len(first)], sorted(found[len(first) :])) == (first, sorted(own))
+
+
+def test_in_a_new_cluster_nobody_waits_for_files_until_it_is_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pathlib.Path.write_text", lambda *_args, **_kwargs: 0)
+    program = evaluate("prod", Program(runs=False))
+    carriers = [f"member-{index}-config" for index in range(3)]
+    assert program.order(*carriers, "member-0")[-1] == "member-0"
