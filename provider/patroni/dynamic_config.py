@@ -16,6 +16,7 @@ from provider.patroni.plan import (
     may_need_restart,
     owned,
     patch,
+    prior,
     restarts_told,
     reverse,
     unmet,
@@ -104,8 +105,10 @@ class DynamicConfig(Resource):
         rest, endpoints = Rest(context.config.tls()), list(new["endpoints"])
         containers = dict(zip(endpoints, new["containers"], strict=True))
         change = patch(old, new["config"])
-        before = _read(rest, endpoints, wait_seconds=APPLY_SECONDS, context=context)
-        changed = unmet(before, change)
+        actual = _read(rest, endpoints, wait_seconds=APPLY_SECONDS, context=context)
+        # A run that was killed after it had stored the change has proved nothing of it.
+        before = prior(old, actual, change) if old else actual
+        changed = list(dict.fromkeys([*unmet(before, change), *unmet(actual, change)]))
         if changed:
             context.progress(f"sets {', '.join(changed)}")
         _send(context, rest, endpoints, change)

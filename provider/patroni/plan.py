@@ -101,6 +101,24 @@ def patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+def prior(old: Mapping[str, Any], actual: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was in force before a patch, of which a run that was killed may have stored all or a part.
+
+    That is what the state says. A key that it does not have is somebody else's, unless it has the patch's own value.
+    """
+    result: dict[str, Any] = {}
+    for key, wanted in change.items():
+        known, value = old.get(key), actual.get(key)
+        if isinstance(wanted, Mapping):
+            maps = (found if isinstance(found, Mapping) else {} for found in (known, value))
+            result[key] = prior(*maps, wanted)
+        elif key in old:
+            result[key] = known
+        elif not same(value, wanted):
+            result[key] = value
+    return result
+
+
 def reverse(before: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     """Return the patch that takes a change back, given the whole configuration from before."""
     result: dict[str, Any] = {}

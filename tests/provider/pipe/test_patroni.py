@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from provider.patroni.dynamic_config import TAKEN_BACK
 from tests.provider.airgap.harness import Failed, bare
 from tests.provider.pipe.authority import Authority
 from tests.provider.pipe.cluster import STANZA, Cluster
@@ -113,6 +114,26 @@ def test_a_key_that_is_taken_out_falls_back_to_the_default(operator: PipePlugin,
     assert live.up(config(patroni, log_autovacuum_min_duration="9s")) == "update"
     reloaded(patroni, "deadlock_timeout", "1s")
     reloaded(patroni, "log_autovacuum_min_duration", "9s")
+
+
+def test_what_a_killed_run_left_is_proved_and_taken_back(operator: PipePlugin, patroni: Cluster) -> None:
+    live = operator.live("patroni:DynamicConfig")
+    live.up(config(patroni, deadlock_timeout="2s", timezone="UTC"))
+    killed = config(patroni, deadlock_timeout="3s", timezone="Mars/Olympus", log_timezone="Mars/Olympus")
+    # Stored in full, while the state knows nothing of it.
+    operator.live("patroni:DynamicConfig", "killed").up(killed)
+
+    with pytest.raises(Failed) as failed:
+        live.up(killed)
+
+    text = str(failed.value)
+    assert "refuses log_timezone, timezone" in text
+    assert text.endswith(f"HINT: {TAKEN_BACK}")
+    live.refresh()
+    assert bare(live.state)["config"]["postgresql"]["parameters"] == {"deadlock_timeout": "2s", "timezone": "UTC"}
+    for index in range(2):
+        reloaded(patroni, "deadlock_timeout", "2s", index)
+    assert patroni.psql("SELECT count(*) FROM pg_file_settings WHERE error IS NOT NULL") == "0"
 
 
 def test_a_restart_is_pending_until_it_is_asked_for_and_then_rolls(operator: PipePlugin, patroni: Cluster) -> None:

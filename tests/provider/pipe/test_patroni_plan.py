@@ -13,6 +13,7 @@ from provider.patroni.plan import (
     may_need_restart,
     owned,
     patch,
+    prior,
     readiness,
     restart_order,
     restarts_told,
@@ -68,6 +69,17 @@ def test_a_change_is_taken_back_to_what_was_there_before() -> None:
         "retry_timeout": None,
         "postgresql": {"parameters": {"a": "1", "b": None, "c": None}},
     }
+
+
+def test_what_a_killed_run_stored_was_not_there_before_and_what_somebody_else_did_was() -> None:
+    old = {"ttl": 30, "postgresql": {"parameters": {"a": "1", "gone": 7}}}
+    change = {"ttl": 20, "loop_wait": 5, "postgresql": {"parameters": {"a": 2, "b": 3, "c": 4, "gone": None}}}
+    stored = {"ttl": 20, "loop_wait": 10, "postgresql": {"parameters": {"a": "2", "b": "3", "c": 9}}}
+    before = prior(old, stored, change)
+    assert before == {"ttl": 30, "loop_wait": 10, "postgresql": {"parameters": {"a": "1", "c": 9, "gone": 7}}}
+    assert unmet(stored, change) == ["loop_wait", "postgresql.parameters.c"]
+    assert len(unmet(before, change)) == 6, "each is a change still to be proved"
+    assert reverse(before, change)["postgresql"]["parameters"] == {"a": "1", "b": None, "c": 9, "gone": 7}
 
 
 def test_owned_keys_are_shown_with_their_actual_values_and_others_are_not() -> None:
