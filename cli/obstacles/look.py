@@ -16,6 +16,7 @@ from typing import Any
 from cli import engine, state
 from cli.containers import COMPONENT
 from cli.engine import KINDS, LABEL
+from cli.errors import UserError
 from cli.obstacles import rules
 from cli.obstacles.sight import Database, Named, Sight
 from cli.session import Session
@@ -35,12 +36,18 @@ ETCDCTL = (
 
 
 def refuse(session: Session) -> None:
-    """Raise Obstacles when an `up` would meet one. Wrong settings are the program's to name, all at once."""
+    """Raise Obstacles when an `up` would meet one, and UserError when a stack that is not there yet has wrong settings.
+
+    Those of one that is there are the program's to name, all at once: it reads what is encrypted, too.
+    """
+    known = state.read(session)
     try:
         settings = check.check(session.stack, session.paths.root / "stacks")
-    except SettingsError:
+    except SettingsError as error:
+        if known is None:
+            raise UserError(str(error)) from None
         return
-    sight = look(engine.client(), settings, state.read(session) or State(()))
+    sight = look(engine.client(), settings, known or State(()))
     found = rules.obstacles(sight, ignore_free_space=session.environ.get(rules.ALLOW) == "1")
     if found:
         raise rules.Obstacles(found)

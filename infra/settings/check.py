@@ -34,7 +34,7 @@ _Reader.add_implicit_resolver(_BOOLEAN, re.compile(r"^(?:true|True|TRUE|false|Fa
 
 
 def read(stack: str, folder: Path = STACKS) -> dict[str, Any]:
-    """The plain values of a stack file; those that are encrypted can't be checked here.
+    """The values of a stack file; ENCRYPTED stands for those that can't be checked here.
 
     Raises SettingsError when the file is not readable YAML. A file that is missing has no values.
     """
@@ -54,7 +54,7 @@ def read(stack: str, folder: Path = STACKS) -> dict[str, Any]:
         namespace, separator, name = str(key).partition(":")
         if namespace == NAMESPACE or not separator:
             mine[name if separator else namespace] = value
-    return {name: plain for name, value in mine.items() if (plain := _marked(value)) is not ENCRYPTED}
+    return {name: _marked(value) for name, value in mine.items()}
 
 
 def _marked(value: Any) -> Any:

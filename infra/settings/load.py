@@ -38,7 +38,8 @@ def load(stack: str, raw: Mapping[str, Any], *, secret_keys: Collection[str] = (
         raise SettingsError(stack, [*findings.faults, _no_config(stack)])
     for name, value in given.items():
         if name not in known:
-            findings.add(unknown((name,), value, known, secret=name in secret_keys), name)
+            secret = name in secret_keys or value is parse.ENCRYPTED
+            findings.add(unknown((name,), value, known, secret=secret), name)
     values: dict[str, Any] = {}
     environment: str | None = None
     for name, item in known.items():

@@ -65,6 +65,8 @@ def section(
     cls: type, path: tuple[str, ...], raw: Any, findings: Findings, *, environment: str | None, secret: bool
 ) -> Any:
     """An object of `cls` from a mapping, with defaults for what is missing or wrong; faults go to `findings`."""
+    if raw is ENCRYPTED:
+        raw = {key_of(item): ENCRYPTED for item in dataclasses.fields(cls)}
     if not isinstance(raw, Mapping):
         fields = ", ".join(key_of(item) for item in dataclasses.fields(cls))
         key = full_key(*path)

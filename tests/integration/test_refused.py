@@ -9,6 +9,8 @@ import subprocess
 import pytest
 import yaml
 
+from cli import state
+from cli.session import Session
 from tests import timeouts
 from tests.asserts.traces import traces
 from tests.fixtures.stacks import ROOT, Stack, throw_away_stack
@@ -48,6 +50,7 @@ def test_every_wrong_key_is_named_at_once_and_nothing_is_made() -> None:
             assert f"pipe:{key}" in text, text
         assert "Traceback" not in text
         assert traces(stack.name) == []
+        assert state.read(Session.current(stack.name)) is None
 
 
 def test_prod_refuses_the_local_state_unless_told_so() -> None:

@@ -101,16 +101,19 @@ class TestCheck:
         (tmp_path / "Pulumi.a.yaml").write_text("config: {pipe:failover: {synchronous: off}, pipe:protect: true}")
         assert check.read("a", tmp_path) == {"failover": {"synchronous": "off"}, "protect": True}
 
-    def test_it_leaves_out_what_is_encrypted(self, tmp_path: Path) -> None:
+    def test_it_marks_what_is_encrypted(self, tmp_path: Path) -> None:
         (tmp_path / "Pulumi.a.yaml").write_text("config: {pipe:x: {secure: v1}, pipe:y: {a: {secure: v1}, b: 1}}")
-        assert check.read("a", tmp_path) == {"y": {"a": ENCRYPTED, "b": 1}}
+        assert check.read("a", tmp_path) == {"x": ENCRYPTED, "y": {"a": ENCRYPTED, "b": 1}}
 
-    def test_an_encrypted_value_stands_for_one_that_is_right(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        "s3", ["{endpoint: s3, bucket: b, access_key: a, secret_key: {secure: v1}}", "{secure: v1}"]
+    )
+    def test_an_encrypted_value_stands_for_one_that_is_right(self, tmp_path: Path, s3: str) -> None:
         (tmp_path / "Pulumi.a.yaml").write_text(
             "config: {pipe:environment: dev, pipe:network: {port_base: 15400}, pipe:backup: {repositories: [s3]},"
-            " pipe:s3: {endpoint: s3, bucket: b, access_key: a, secret_key: {secure: v1}}}"
+            f" pipe:s3: {s3}}}"
         )
-        assert check.check("a", tmp_path).s3.bucket == "b"
+        assert check.check("a", tmp_path).backup.repositories == ("s3",)
 
     def test_it_says_what_is_not_yaml(self, tmp_path: Path) -> None:
         (tmp_path / "Pulumi.a.yaml").write_text("config: [")
