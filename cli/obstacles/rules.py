@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from cli.engine import KINDS, Kind
 from cli.errors import UserError
@@ -77,29 +77,39 @@ def _space(sight: Sight) -> Iterator[UserError]:
 
 def _databases(sight: Sight) -> Iterator[UserError]:
     """A volume with data that cannot be this stack's: Patroni would refuse it, or take it for its own."""
-    ours = sight.identifier or _of_known(sight.databases)
-    for volume, database in sorted(sight.databases.items()):
-        member = volume.removesuffix("-data")
-        if ours is None and not database.known:
-            yield UserError(
-                f'volume "{volume}" holds a database that stack "{sight.stack}" did not make '
-                f"(system identifier {database.identifier})",
-                f"if nobody needs it: `docker volume rm {volume}`; if it is this stack's, bring back the state that "
-                "has it: `bin/pulumi stack import`.",
-            )
-        elif ours is not None and database.identifier != ours:
-            yield UserError(
-                f'volume "{volume}" holds another database (system identifier {database.identifier}) than that of '
-                f'stack "{sight.stack}" ({ours})',
-                f"if nobody needs that data: `docker rm -f {member} {_agent_of(member)}`, then "
-                f"`docker volume rm {volume}`, then `make up STACK={sight.stack} ARGS=--refresh` makes the member "
-                "anew; otherwise put the right volume back first.",
-            )
+    found = sorted(sight.databases.items())
+    if sight.identifier is not None:
+        yield from (_another(sight, *one) for one in found if one[1].identifier != sight.identifier)
+    elif not any(database.known for _, database in found):
+        yield from (_unknown(sight, *one) for one in found)
+    elif len({database.identifier for _, database in found}) > 1:
+        # Which of them is right nobody can tell: the state knows volumes, not what is in them.
+        listed = ", ".join(f'"{volume}" (system identifier {database.identifier})' for volume, database in found)
+        yield UserError(
+            f'volumes of stack "{sight.stack}" hold different databases, and etcd does not say which one is right: '
+            + listed,
+            "remove none of them; bring etcd back first (docs/disaster-runbook.md), then run again: it knows which.",
+        )
 
 
-def _of_known(databases: Mapping[str, Database]) -> int | None:
-    """The database that the members of the state have, as far as they agree with the first one."""
-    return next((found.identifier for _, found in sorted(databases.items()) if found.known), None)
+def _unknown(sight: Sight, volume: str, database: Database) -> UserError:
+    return UserError(
+        f'volume "{volume}" holds a database that stack "{sight.stack}" did not make '
+        f"(system identifier {database.identifier})",
+        f"if nobody needs it: `docker volume rm {volume}`; if it is this stack's, bring back the state that "
+        "has it: `bin/pulumi stack import`.",
+    )
+
+
+def _another(sight: Sight, volume: str, database: Database) -> UserError:
+    member = volume.removesuffix("-data")
+    return UserError(
+        f'volume "{volume}" holds another database (system identifier {database.identifier}) than that of '
+        f'stack "{sight.stack}" ({sight.identifier})',
+        f"if nobody needs that data: `docker rm -f {member} {_agent_of(member)}`, then "
+        f"`docker volume rm {volume}`, then `make up STACK={sight.stack} ARGS=--refresh` makes the member "
+        "anew; otherwise put the right volume back first.",
+    )
 
 
 def _agent_of(member: str) -> str:

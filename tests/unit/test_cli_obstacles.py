@@ -96,20 +96,23 @@ def test_a_database_in_a_volume_that_the_state_does_not_have() -> None:
     ]
 
 
-def test_a_member_with_another_database_than_the_others() -> None:
+def test_a_member_with_another_database_than_the_cluster() -> None:
     databases = {MEMBER_0: Database(5, known=True), MEMBER_1: Database(6, known=True)}
-    hint = (
-        "HINT: if nobody needs that data: `docker rm -f pipe-mine-member-{0} pipe-mine-agent-{0}`, then "
-        "`docker volume rm pipe-mine-member-{0}-data`, then `make up STACK=mine ARGS=--refresh` makes the member anew; "
-        "otherwise put the right volume back first."
-    )
-    assert texts(replace(CLEAR, databases=databases)) == [
-        f'error: volume "{MEMBER_1}" holds another database (system identifier 6) than that of stack "mine" (5)\n'
-        + hint.format(1)
-    ]
     assert texts(replace(CLEAR, databases=databases, identifier=6)) == [
         f'error: volume "{MEMBER_0}" holds another database (system identifier 5) than that of stack "mine" (6)\n'
-        + hint.format(0)
+        "HINT: if nobody needs that data: `docker rm -f pipe-mine-member-0 pipe-mine-agent-0`, then "
+        f"`docker volume rm {MEMBER_0}`, then `make up STACK=mine ARGS=--refresh` makes the member anew; "
+        "otherwise put the right volume back first."
+    ]
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["both in the state", "one in the state"])
+def test_while_etcd_does_not_say_whose_database_is_right_none_is_accused(known: bool) -> None:
+    databases = {MEMBER_0: Database(5, known=True), MEMBER_1: Database(6, known=known)}
+    assert texts(replace(CLEAR, databases=databases)) == [
+        'error: volumes of stack "mine" hold different databases, and etcd does not say which one is right: '
+        f'"{MEMBER_0}" (system identifier 5), "{MEMBER_1}" (system identifier 6)\n'
+        "HINT: remove none of them; bring etcd back first (docs/disaster-runbook.md), then run again: it knows which."
     ]
 
 
