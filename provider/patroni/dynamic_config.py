@@ -132,7 +132,8 @@ class DynamicConfig(Resource):
         for member, parameters in sorted(waiting.items()):
             context.warning(
                 f'member "{member}" must restart before these parameters take effect: {", ".join(parameters)}\n'
-                'HINT: set database.restart to "rolling", or restart it at a quiet time with bin/patronictl restart'
+                "HINT: only that shows whether PostgreSQL starts with them: restart a replica first"
+                ' (bin/patronictl restart --pending), or set database.restart to "rolling"'
             )
         return new | {"pendingRestart": sorted(waiting)}
 

@@ -156,6 +156,23 @@ def test_a_restart_is_pending_until_it_is_asked_for_and_then_rolls(operator: Pip
     assert live.up(config(patroni, "rolling", max_connections=110)) == "same"
 
 
+def test_a_replica_shows_what_postgresql_does_not_start_with_and_comes_back(
+    operator: PipePlugin, patroni: Cluster
+) -> None:
+    live = operator.live("patroni:DynamicConfig")
+    live.up(config(patroni, max_locks_per_transaction=128))
+    assert live.up(config(patroni, max_locks_per_transaction=100_000_000)) == "update", "it waits for a restart"
+    replica = next(index for index in range(2) if patroni.psql("SELECT pg_is_in_recovery()", index) == "t")
+    ctl = ["patronictl", "-c", "/etc/pipe/patroni.yml", "restart", STANZA, f"member-{replica}", "--pending", "--force"]
+    said = patroni.members[replica].exec_run(ctl, user="postgres").output.decode()
+    assert f"Failed: restart for member member-{replica}" in said
+    assert patroni.psql("SHOW max_locks_per_transaction", 1 - replica) == "128"
+
+    assert live.up(config(patroni, max_locks_per_transaction=128)) == "update"
+    operator.live("patroni:Member", "again").up(member(patroni, replica))
+    assert patroni.psql("SHOW max_locks_per_transaction", replica) == "128"
+
+
 def test_a_lowered_limit_reaches_the_replicas_too(operator: PipePlugin, patroni: Cluster) -> None:
     live = operator.live("patroni:DynamicConfig")
     live.up(config(patroni, "rolling", max_connections=90))
