@@ -2,8 +2,12 @@
 --
 -- Months are those of UTC whatever the session's time zone, and are named like pipeline_runs_y2024m03. A month is
 -- made as a plain table and then attached: ATTACH PARTITION takes only SHARE UPDATE EXCLUSIVE on the parent, so
--- readers and writers go on, where CREATE TABLE ... PARTITION OF would stop them. lock_timeout: rather fail and be
--- called again tomorrow (months are ahead) than queue in front of the application.
+-- readers and writers of it go on, where CREATE TABLE ... PARTITION OF would stop them.
+--
+-- But a month of pipeline_runs gets its foreign keys by it, for which pipelines and users are locked until the
+-- transaction ends: readers go on, writers wait, also behind an ATTACH that itself waits. So all months are made before
+-- the first of them is attached, and what is locked is had within 50 ms, or all of it is let go and tried again. After
+-- half a minute the job fails, and comes again tomorrow: months are ahead.
 --
 -- Which tables, and how many months: pipe.partition_policy(), rendered from the settings (infra/policies.py).
 
@@ -114,15 +118,14 @@ $function$;
 
 COMMENT ON FUNCTION pipe.strip_privileges(regclass) IS 'Takes every privilege on a table from everyone but its owner.';
 
-CREATE OR REPLACE FUNCTION pipe.ensure_partition(p_parent name, p_month date) RETURNS boolean
+-- Where it waits for long nobody waits behind it.
+CREATE OR REPLACE FUNCTION pipe.make_partition(p_parent name, p_month date) RETURNS name
 LANGUAGE plpgsql
-SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '2s'
 AS $function$
 DECLARE
     first_day date := date_trunc('month', p_month::timestamp)::date;
-    next_first_day date := (date_trunc('month', p_month::timestamp) + interval '1 month')::date;
     new_partition name := pipe.partition_name(p_parent, first_day);
     is_attached boolean;
 BEGIN
@@ -142,7 +145,7 @@ BEGIN
     FROM pipe.partition_status() AS status
     WHERE status.partition = new_partition;
     IF is_attached THEN
-        RETURN false;
+        RETURN NULL;
     ELSIF NOT is_attached THEN
         RAISE EXCEPTION 'month % of pipe.% is being archived', to_char(first_day, 'YYYY-MM'), p_parent
             USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -161,25 +164,78 @@ BEGIN
     ELSE
         PERFORM pipe.audit_month(format('pipe.%I', new_partition)::regclass, format('pipe.%I', p_parent)::regclass);
     END IF;
-    EXECUTE format(
-        'ALTER TABLE pipe.%I ATTACH PARTITION pipe.%I FOR VALUES FROM (%L) TO (%L)',
-        p_parent, new_partition, pipe.partition_bound(first_day), pipe.partition_bound(next_first_day)
-    );
-    RETURN true;
+    RETURN new_partition;
+END;
+$function$;
+
+COMMENT ON FUNCTION pipe.make_partition(name, date)
+IS 'Makes the table of a month, for pipe.attach_partitions(), and returns its name; null: the month was there.';
+
+CREATE OR REPLACE FUNCTION pipe.attach_partitions(p_partitions name[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '50ms'
+AS $function$
+DECLARE
+    attempts CONSTANT integer := 100;
+    made record;
+BEGIN
+    FOR attempt IN 1..attempts LOOP
+        BEGIN
+            FOR made IN
+                SELECT status.parent, status.partition, status.month
+                FROM pipe.partition_status() AS status
+                WHERE status.partition = any(p_partitions)
+            LOOP
+                EXECUTE format(
+                    'ALTER TABLE pipe.%I ATTACH PARTITION pipe.%I FOR VALUES FROM (%L) TO (%L)',
+                    made.parent, made.partition,
+                    pipe.partition_bound(made.month), pipe.partition_bound((made.month + interval '1 month')::date)
+                );
+            END LOOP;
+            RETURN;
+        EXCEPTION WHEN lock_not_available THEN
+            IF attempt = attempts THEN
+                RAISE;
+            END IF;
+        END;
+        PERFORM pg_sleep(0.3);
+    END LOOP;
+END;
+$function$;
+
+COMMENT ON FUNCTION pipe.attach_partitions(name[])
+IS 'Attaches months that pipe.make_partition() made, all of them at once or, when their locks are not to be had, none.';
+
+CREATE OR REPLACE FUNCTION pipe.ensure_partition(p_parent name, p_month date) RETURNS boolean
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    made CONSTANT name := pipe.make_partition(p_parent, p_month);
+BEGIN
+    PERFORM pipe.attach_partitions(ARRAY[made]);
+    RETURN made IS NOT NULL;
 END;
 $function$;
 
 COMMENT ON FUNCTION pipe.ensure_partition(name, date) IS 'Makes the partition of a month; true if it was not there.';
 
 CREATE OR REPLACE FUNCTION pipe.ensure_partitions() RETURNS integer
-LANGUAGE sql
+LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT count(*) FILTER (
-        WHERE pipe.ensure_partition(policy.parent, (pipe.current_month() + make_interval(months => ahead.month))::date)
-    )::integer
-    FROM pipe.partition_policy() AS policy, generate_series(0, policy.months_ahead) AS ahead (month);
+DECLARE
+    made CONSTANT name[] := ARRAY(
+        SELECT pipe.make_partition(policy.parent, (pipe.current_month() + make_interval(months => ahead.month))::date)
+        FROM pipe.partition_policy() AS policy, generate_series(0, policy.months_ahead) AS ahead (month)
+    );
+BEGIN
+    PERFORM pipe.attach_partitions(made);
+    RETURN num_nonnulls(VARIADIC made);
+END;
 $function$;
 
 COMMENT ON FUNCTION pipe.ensure_partitions()
@@ -192,6 +248,8 @@ pipe.partition_bound(date),
 pipe.partition_status(),
 pipe.partitions_ahead(),
 pipe.strip_privileges(regclass),
+pipe.make_partition(name, date),
+pipe.attach_partitions(name[]),
 pipe.ensure_partition(name, date),
 pipe.ensure_partitions()
 FROM public;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from infra.access import matrix
 from tests.fixtures.schema_database import Connection, SchemaDatabase
+from tests.schema.archiving import WAIT_SECONDS, wait_until
 from tests.schema.rows import Tenant, make_tenant, one
 
 PARENTS = ("pipeline_runs", "audit_logs")
@@ -203,6 +205,33 @@ def test_making_a_month_does_not_stop_writers(database: SchemaDatabase) -> None:
         writer.execute("DELETE FROM pipe.organizations WHERE id = %s", (tenant.organization,))
         writer.execute("DELETE FROM pipe.users WHERE id = %s", (tenant.user,))
         writer.commit()
+
+
+def test_a_month_of_runs_gives_way_to_writers_until_it_is_made(database: SchemaDatabase) -> None:
+    """Its foreign keys lock pipelines and users: while somebody changes one, it tries again and lets others through."""
+    waits = (
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = %s AND NOT granted AND mode = 'ShareRowExclusiveLock'"
+        " AND relation IN ('pipe.pipelines'::regclass, 'pipe.users'::regclass))"
+    )
+    with (
+        ThreadPoolExecutor() as beside,
+        database.session(matrix.APP) as busy,
+        database.session(matrix.APP) as other,
+        database.session(matrix.MIGRATOR) as maker,
+        database.session(matrix.PROVISIONER, autocommit=True) as onlooker,
+    ):
+        tenant = make_tenant(busy)
+        busy.execute("UPDATE pipe.pipelines SET description = 'busy' WHERE id = %s", (tenant.pipeline,))
+        making = beside.submit(one, maker, "SELECT pipe.ensure_partition('pipeline_runs', '2030-01-01')")
+        for _ in range(3):
+            wait_until(lambda: bool(one(onlooker, waits, maker.info.backend_pid)), "a month that waits for its keys")
+            make_tenant(other)
+            assert not making.done(), "others came through while it was still to be made"
+            other.rollback()
+        busy.rollback()
+        assert making.result(WAIT_SECONDS) is True
+        attached = "SELECT attached FROM pipe.partition_status() WHERE partition = 'pipeline_runs_y2030m01'"
+        assert one(maker, attached) is True
 
 
 def test_an_impatient_maker_gives_up_and_says_so(database: SchemaDatabase) -> None:
