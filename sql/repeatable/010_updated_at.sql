@@ -14,11 +14,10 @@ $function$;
 
 COMMENT ON FUNCTION pipe.set_updated_at() IS 'Trigger function: sets updated_at to the wall clock.';
 
-CREATE OR REPLACE TRIGGER set_updated_at BEFORE UPDATE ON pipe.users
-FOR EACH ROW EXECUTE FUNCTION pipe.set_updated_at();
-
-CREATE OR REPLACE TRIGGER set_updated_at BEFORE UPDATE ON pipe.organizations
-FOR EACH ROW EXECUTE FUNCTION pipe.set_updated_at();
-
-CREATE OR REPLACE TRIGGER set_updated_at BEFORE UPDATE ON pipe.pipelines
-FOR EACH ROW EXECUTE FUNCTION pipe.set_updated_at();
+SELECT pipe.ensure_trigger(changing.relation, 'set_updated_at', 'BEFORE UPDATE', 'ROW', 'pipe.set_updated_at')
+FROM (
+    VALUES
+    ('pipe.users'::regclass),
+    ('pipe.organizations'::regclass),
+    ('pipe.pipelines'::regclass)
+) AS changing (relation);

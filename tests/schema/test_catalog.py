@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from provider.sql.header import LOCK_TIMEOUT_MS
 from tests.fixtures.schema_database import ROOT, Connection, SchemaDatabase
-from tests.schema.rows import one
+from tests.schema.rows import make_tenant, one
 
 SPEC_INDEXES = {
     "idx_users_email",
@@ -98,3 +99,34 @@ def test_a_repeatable_file_can_be_applied_again(database: SchemaDatabase, owner:
     database.apply(path)  # type: ignore[arg-type]
     after = one(owner, "SELECT array_agg(tgname ORDER BY tgrelid, tgname) FROM pg_trigger WHERE NOT tgisinternal")
     assert before == after
+
+
+def test_applying_them_again_waits_for_nobody_who_writes(database: SchemaDatabase, app: Connection) -> None:
+    """A transaction that wrote into tables with triggers, and by these into the audit log, stays open meanwhile."""
+    tenant = make_tenant(app)
+    app.execute("INSERT INTO pipe.pipeline_runs (pipeline_id, status) VALUES (%s, 'queued')", (tenant.pipeline,))
+    database.apply_repeatables(f"{LOCK_TIMEOUT_MS}ms")
+
+
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        ("010_updated_at", "DROP TRIGGER set_updated_at ON pipe.users"),
+        ("010_updated_at", "ALTER TABLE pipe.users DISABLE TRIGGER set_updated_at"),
+        (
+            "010_updated_at",
+            "CREATE OR REPLACE TRIGGER set_updated_at BEFORE INSERT ON pipe.users"
+            " FOR EACH ROW EXECUTE FUNCTION pipe.set_updated_at()",
+        ),
+        ("023_audit_append_only", "ALTER TABLE pipe.audit_logs DISABLE TRIGGER append_only"),
+        ("023_audit_append_only", "ALTER TABLE {month} DISABLE TRIGGER append_only"),
+    ],
+)
+def test_a_trigger_that_somebody_changed_is_put_right(owner: Connection, file: str, change: str) -> None:
+    month = one(owner, "SELECT 'pipe.' || pipe.partition_name('audit_logs', pipe.current_month())")
+    triggers = b"SELECT pg_get_triggerdef(oid), tgenabled FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1"
+    before = owner.execute(triggers).fetchall()
+    owner.execute(change.format(month=month).encode())
+    assert owner.execute(triggers).fetchall() != before
+    owner.execute((ROOT / "sql" / "repeatable" / f"{file}.sql").read_text().encode())
+    assert owner.execute(triggers).fetchall() == before
