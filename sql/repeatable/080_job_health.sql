@@ -29,6 +29,30 @@ $function$;
 COMMENT ON FUNCTION upkeep.expected_interval(text)
 IS 'Longest time between two runs of a schedule of pg_cron, as far as it tells without a calendar.';
 
+CREATE OR REPLACE FUNCTION upkeep.planned_minute(p_schedule text, p_now timestamp with time zone)
+RETURNS timestamp with time zone
+LANGUAGE sql
+IMMUTABLE
+STRICT
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    -- A schedule names no year: it is that of the last such minute, or of one to come within the day. Days are counted
+    -- from the first of the month, since not every year has a 29 February.
+    SELECT max(minute.at)
+    FROM regexp_match(p_schedule, '^([0-9]+) ([0-9]+) ([0-9]+) ([0-9]+) [*]$') AS field
+    CROSS JOIN generate_series(-1, 1) AS years (ahead)
+    CROSS JOIN LATERAL (
+        SELECT (
+            make_date(extract(YEAR FROM p_now AT TIME ZONE 'UTC')::integer + years.ahead, field[4]::integer, 1)
+            + make_interval(days => field[3]::integer - 1, hours => field[2]::integer, mins => field[1]::integer)
+        ) AT TIME ZONE 'UTC' AS at
+    ) AS minute
+    WHERE minute.at < p_now + interval '1 day';
+$function$;
+
+COMMENT ON FUNCTION upkeep.planned_minute(text, timestamp with time zone)
+IS 'The minute in which a one-shot job was to run that upkeep.run_once() planned; null: a schedule of another kind.';
+
 CREATE OR REPLACE FUNCTION upkeep.job_health()
 RETURNS TABLE (
     job_name text,
@@ -76,6 +100,12 @@ AS $function$
                 CURRENT_TIMESTAMP > greatest(declared.since, last_start.at)
                 + due.every + greatest(due.every / 10, interval '2 minutes')
                 THEN 'late'
+            -- A one-shot waits for others that run, not for long.
+            WHEN
+                declared.job_name IS NULL
+                AND CURRENT_TIMESTAMP > planned.minute + interval '1 hour'
+                AND coalesce(last_start.at < planned.minute, true)
+                THEN 'late'
             ELSE 'ok'
         END
     FROM upkeep.jobs AS declared
@@ -83,15 +113,20 @@ AS $function$
         ON scheduled.jobname = declared.job_name
     LEFT JOIN last_start ON last_start.jobid = scheduled.jobid
     LEFT JOIN last_end ON last_end.jobid = scheduled.jobid
-    -- A one-shot job is due when whoever made it says so.
-    LEFT JOIN LATERAL (SELECT upkeep.expected_interval(declared.schedule) AS every) AS due ON true
+    -- A one-shot job is due when whoever made it says so: in one minute, or as soon as may be.
+    CROSS JOIN LATERAL (SELECT upkeep.expected_interval(declared.schedule) AS every) AS due
+    CROSS JOIN LATERAL (SELECT upkeep.planned_minute(scheduled.schedule, CURRENT_TIMESTAMP) AS minute) AS planned
     ORDER BY 1;
 $function$;
 
 COMMENT ON FUNCTION upkeep.job_health()
 IS 'The jobs, each with its last run and a state: ok, failed, late (none started when one was due), not scheduled.';
 
-REVOKE ALL ON FUNCTION upkeep.expected_interval(text), upkeep.job_health() FROM public;
+REVOKE ALL ON FUNCTION
+upkeep.expected_interval(text),
+upkeep.planned_minute(text, timestamp with time zone),
+upkeep.job_health()
+FROM public;
 GRANT EXECUTE ON FUNCTION upkeep.job_health() TO pipe_monitor;
 
 SET LOCAL ROLE pipe_owner;

@@ -32,7 +32,12 @@ BEGIN
     ON CONFLICT (run_id) DO NOTHING;
     GET DIAGNOSTICS recorded = ROW_COUNT;
 
-    DELETE FROM cron.job_run_details AS run WHERE run.start_time < CURRENT_TIMESTAMP - interval '14 days';
+    -- Of a run that failed before it started pg_cron knows no time: then that counts at which it was recorded here.
+    DELETE FROM cron.job_run_details AS run
+    WHERE
+        coalesce(
+            run.start_time, run.end_time, (SELECT runs.started_at FROM upkeep.runs WHERE runs.run_id = run.runid)
+        ) < CURRENT_TIMESTAMP - interval '14 days';
     GET DIAGNOSTICS forgotten = ROW_COUNT;
     DELETE FROM upkeep.runs WHERE started_at < CURRENT_TIMESTAMP - interval '100 days';
     RETURN format('%s recorded, %s forgotten by pg_cron', recorded, forgotten);

@@ -1,5 +1,5 @@
--- Months that are past hardly ever change: frozen once, they need no vacuum against wraparound at a bad moment, and
--- index-only scans need not visit them.
+-- Months that are past hardly ever change: frozen once, and once more when they are archived, from when on they do not
+-- change at all, they need no vacuum against wraparound at a bad moment, and index-only scans need not visit them.
 --
 -- VACUUM must be a statement of its own: no function and no transaction may hold it. So the nightly job calls a
 -- function that only plans: it schedules a one-shot pg_cron job whose command is the single statement. The one-shot's
@@ -43,6 +43,10 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
     -- Three days after its end a month is at rest. last_vacuum is of VACUUM by command alone, never of autovacuum; a
     -- crash forgets it, and another VACUUM of what is frozen only reads its visibility map.
+    --
+    -- Archiving a month, as whatever else alters it, writes its row in pg_class anew; VACUUM writes into that row. So
+    -- one whose relfrozenxid is older than the row was not frozen since. An age below zero is of a row so old that its
+    -- number has come round.
     SELECT month.oid::regclass
     FROM pipe.partition_policy() AS policy
     INNER JOIN pg_class AS parent
@@ -57,11 +61,15 @@ AS $function$
     WHERE
         month.relname ~ '_y[0-9]{4}m[0-9]{2}$'
         AND at_rest.since < CURRENT_TIMESTAMP
-        AND coalesce(pg_stat_get_last_vacuum_time(month.oid), '-infinity') < at_rest.since
+        AND (
+            coalesce(pg_stat_get_last_vacuum_time(month.oid), '-infinity') < at_rest.since
+            OR age(month.xmin) BETWEEN 0 AND age(month.relfrozenxid) - 1
+        )
     ORDER BY at_rest.since, month.relname;
 $function$;
 
-COMMENT ON FUNCTION upkeep.months_to_freeze() IS 'Months that are past and were not vacuumed since, the oldest first.';
+COMMENT ON FUNCTION upkeep.months_to_freeze()
+IS 'Months that are past and were not frozen since, or not since they were archived; the oldest first.';
 
 CREATE OR REPLACE FUNCTION upkeep.plan_freeze() RETURNS text
 LANGUAGE sql

@@ -30,7 +30,7 @@ AS $function$
         'VACUUM (ANALYZE, SKIP_LOCKED) pipe.users, pipe.organizations, pipe.organization_members, pipe.pipelines, '
         'pipe.storage_files, pipe.api_keys'
     ),
-    -- Months that are past, live or archived: once each.
+    -- Months that are past: once each, and once more when they are archived.
     ('pipe_freeze', '37 2 * * *', 'SELECT upkeep.plan_freeze()'),
     -- Bloated indexes: one a night.
     ('pipe_reindex', '7 3 * * *', 'SELECT upkeep.plan_reindex()'),

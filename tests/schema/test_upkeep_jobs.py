@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from infra.access import matrix
 from tests.fixtures.schema_database import Connection, SchemaDatabase
+from tests.schema.archiving import archive_the_rest, old_month, quiet_migrator
 from tests.schema.cron import run_now
 from tests.schema.rows import one
 
@@ -41,6 +42,22 @@ def alerts(connection: Connection, name: str) -> list[tuple[str, str]]:
 )
 def test_the_time_between_two_runs(migrator: Connection, schedule: str, interval: timedelta) -> None:
     assert one(migrator, "SELECT upkeep.expected_interval(%s)", schedule) == interval
+
+
+@pytest.mark.parametrize(
+    ("schedule", "now", "minute"),
+    [
+        ("5 3 26 11 *", datetime(2026, 11, 26, 3, 3, 30, tzinfo=UTC), datetime(2026, 11, 26, 3, 5, tzinfo=UTC)),
+        ("5 3 26 11 *", datetime(2026, 12, 24, tzinfo=UTC), datetime(2026, 11, 26, 3, 5, tzinfo=UTC)),
+        ("1 0 1 1 *", datetime(2026, 12, 31, 23, 59, 30, tzinfo=UTC), datetime(2027, 1, 1, 0, 1, tzinfo=UTC)),
+        ("59 23 31 12 *", datetime(2027, 1, 1, 1, tzinfo=UTC), datetime(2026, 12, 31, 23, 59, tzinfo=UTC)),
+        ("5 3 29 2 *", datetime(2028, 2, 29, 4, tzinfo=UTC), datetime(2028, 2, 29, 3, 5, tzinfo=UTC)),
+        ("* * * * *", datetime(2026, 11, 26, tzinfo=UTC), None),
+        ("1 seconds", datetime(2026, 11, 26, tzinfo=UTC), None),
+    ],
+)
+def test_the_minute_of_a_one_shot(migrator: Connection, schedule: str, now: datetime, minute: datetime | None) -> None:
+    assert one(migrator, "SELECT upkeep.planned_minute(%s, %s)", schedule, now) == minute
 
 
 @pytest.fixture
@@ -83,6 +100,37 @@ def test_a_run_that_was_due_and_did_not_start_is_told(owner: Connection) -> None
     ]
 
 
+def test_a_one_shot_that_did_not_start_in_its_minute_is_told(owner: Connection) -> None:
+    """Schedule and run are those of another session: pg_cron sees nothing of either."""
+
+    def plan(minutes_ago: int) -> str:
+        moment = "(CURRENT_TIMESTAMP - make_interval(mins => %s)) AT TIME ZONE 'UTC'"
+        schedule = one(owner, f"SELECT to_char({moment}, 'FMMI FMHH24 FMDD FMMM')", minutes_ago)
+        owner.execute("SET LOCAL ROLE pipe_migrator")
+        owner.execute("SELECT cron.schedule('pipe_once_test', %s, 'SELECT 1')", (f"{schedule} *",))
+        owner.execute("RESET ROLE")
+        return f"{schedule} *"
+
+    def start(minutes_ago: int) -> None:
+        owner.execute(
+            "INSERT INTO cron.job_run_details (jobid, runid, username, status, start_time, end_time)"
+            " SELECT jobid, %s, username, 'succeeded', started.at, started.at"
+            " FROM cron.job, (SELECT CURRENT_TIMESTAMP - make_interval(mins => %s)) AS started (at)"
+            " WHERE jobname = 'pipe_once_test'",
+            (-minutes_ago, minutes_ago),
+        )
+
+    plan(59)
+    assert alerts(owner, "job late") == []
+    schedule = plan(61)
+    start(24 * 60)
+    late = f'job pipe_once_test should have run: it is due at "{schedule}" and started last on '
+    ((severity, message),) = alerts(owner, "job late")
+    assert (severity, message.startswith(late)) == ("warning", True), message
+    start(60)
+    assert alerts(owner, "job late") == []
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -101,6 +149,17 @@ def test_a_job_that_somebody_changed_is_told_and_put_right(owner: Connection, ch
 
 
 def test_runs_are_forgotten_by_pg_cron_first(owner: Connection) -> None:
+    """Also those that failed before they started, of which pg_cron knows no time."""
+    owner.execute(
+        "INSERT INTO cron.job_run_details (runid, username, command, status, start_time, end_time)"
+        " SELECT n, 'pipe_migrator', 'SELECT 1', 'failed', CURRENT_TIMESTAMP - started, CURRENT_TIMESTAMP - ended"
+        " FROM (VALUES (-11, interval '13 days', interval '13 days'), (-12, '15 days', '15 days'),"
+        " (-13, NULL, '15 days'), (-14, NULL, NULL), (-15, NULL, NULL)) AS old (n, started, ended)"
+    )
+    owner.execute(
+        "INSERT INTO upkeep.runs SELECT -14, 'one-shot', 'SELECT 1', at, at, 'failed'"
+        " FROM (SELECT CURRENT_TIMESTAMP - interval '15 days') AS recorded (at)"
+    )
     owner.execute("SET LOCAL ROLE pipe_migrator")
     owner.execute(
         "INSERT INTO upkeep.runs SELECT n, 'old', 'SELECT 1', at, at, 'succeeded' FROM (VALUES"
@@ -108,6 +167,8 @@ def test_runs_are_forgotten_by_pg_cron_first(owner: Connection) -> None:
     )
     owner.execute("SELECT upkeep.record_runs()")
     assert owner.execute("SELECT run_id FROM upkeep.runs WHERE job_name = 'old'").fetchall() == [(-1,)]
+    left = owner.execute("SELECT runid FROM cron.job_run_details WHERE runid < 0 ORDER BY runid").fetchall()
+    assert left == [(-15,), (-11,)]
 
 
 def test_a_successful_run_of_every_minute_is_not_kept(migrator: Connection) -> None:
@@ -126,6 +187,16 @@ def past_month(database: SchemaDatabase) -> Iterator[Connection]:
         owner.execute(f"DROP TABLE pipe.{MONTH}".encode())
 
 
+def freeze_the_rest(migrator: Connection) -> str:
+    """Take as many nights as it needs; return what they planned."""
+    planned = ""
+    # A night takes 24 months; what other tests archived in this database may fill more than one.
+    while (night := str(one(migrator, "SELECT upkeep.plan_freeze()"))) != "nothing to do":
+        planned += night
+        assert run_now(migrator, "pipe_once_freeze") == ("succeeded", "VACUUM")
+    return planned
+
+
 def test_a_month_that_is_past_is_frozen_once(migrator: Connection, past_month: Connection) -> None:
     due = f"SELECT count(*) FROM upkeep.months_to_freeze() WHERE month_table = 'pipe.{MONTH}'::regclass"
     assert one(migrator, due) == 1
@@ -134,11 +205,27 @@ def test_a_month_that_is_past_is_frozen_once(migrator: Connection, past_month: C
     assert f"pipe.{MONTH}" in planned
     assert run_now(migrator, "pipe_once_freeze") == ("succeeded", "VACUUM")
     assert one(migrator, due) == 0
-    # A night takes 24 months; what other tests archived in this database may fill more than one night.
-    while (planned := str(one(migrator, "SELECT upkeep.plan_freeze()"))) != "nothing to do":
-        assert f"pipe.{MONTH}" not in planned
-        assert run_now(migrator, "pipe_once_freeze") == ("succeeded", "VACUUM")
+    assert f"pipe.{MONTH}" not in freeze_the_rest(migrator)
     assert one(migrator, "SELECT count(*) FROM cron.job WHERE jobname = 'pipe_once_freeze'") == 0
+
+
+def test_a_month_that_is_archived_is_frozen_with_what_changed_since(
+    database: SchemaDatabase, migrator: Connection
+) -> None:
+    month = old_month(database, date(2018, 5, 1))
+    frozen = f"SELECT bool_and(age(r.xmin) > age(relfrozenxid)) FROM {{0}}.{month} AS r, pg_class WHERE relname = %s"
+    with quiet_migrator(database):
+        migrator.execute(f"VACUUM (FREEZE, ANALYZE) pipe.{month}".encode())
+        assert one(migrator, frozen.format("pipe"), month) is True
+        with database.session(matrix.APP) as app:
+            app.execute(
+                "UPDATE pipe.pipeline_runs SET status = 'failed' WHERE started_at BETWEEN '2018-05-02' AND '2018-05-09'"
+            )
+            app.commit()
+        archive_the_rest(migrator)
+    assert one(migrator, frozen.format("archive"), month) is False
+    assert f"archive.{month}" in freeze_the_rest(migrator)
+    assert one(migrator, frozen.format("archive"), month) is True
 
 
 def test_a_one_shot_is_planned_for_one_minute_of_the_year(migrator: Connection) -> None:
