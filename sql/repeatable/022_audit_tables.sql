@@ -100,7 +100,13 @@ DECLARE
     key_expression text;
     relation regclass;
 BEGIN
-    SELECT format('jsonb_build_object(%s)', string_agg(format('%L, r.%I', attname, attname), ', ' ORDER BY attnum))
+    SELECT format('jsonb_build_object(%s)', string_agg(
+        CASE
+            WHEN attname = any(pipe.audit_hidden(p_table)) THEN format('%L, %L', attname, '[redacted]')
+            ELSE format('%L, r.%I', attname, attname)
+        END,
+        ', ' ORDER BY attnum
+    ))
     INTO key_expression
     FROM pg_index INNER JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey)
     WHERE indrelid = p_table AND indisprimary

@@ -171,6 +171,24 @@ def test_a_new_table_is_audited_with_the_next_up_as_its_comments_say(owner: Conn
     assert record == ("00000000-0000-0000-0000-000000000001", "[redacted]")
 
 
+def test_a_hidden_column_is_hidden_in_the_key_as_well(owner: Connection) -> None:
+    owner.execute("SET LOCAL ROLE pipe_owner")
+    owner.execute(
+        "CREATE TABLE pipe.invitations (number integer, token text, used boolean, PRIMARY KEY (number, token));"
+        "COMMENT ON COLUMN pipe.invitations.token IS 'Who has it may join; redacted in the audit log.'"
+    )
+    owner.execute((ROOT / "sql/repeatable/022_audit_tables.sql").read_text().encode())
+    owner.execute("INSERT INTO pipe.invitations VALUES (7, 'canary')")
+    owner.execute("UPDATE pipe.invitations SET used = true")
+    owner.execute("DELETE FROM pipe.invitations")
+    records = owner.execute(
+        "SELECT operation, row_key, audit_logs::text LIKE '%canary%' FROM pipe.audit_logs"
+        " WHERE table_name = 'invitations' ORDER BY occurred_at"
+    ).fetchall()
+    key = {"number": 7, "token": "[redacted]"}
+    assert records == [("INSERT", key, False), ("UPDATE", key, False), ("DELETE", key, False)]
+
+
 def test_keys_that_change_or_swap_and_rows_that_move_are_paired_rightly(owner: Connection) -> None:
     owner.execute("SET LOCAL ROLE pipe_owner")
     owner.execute("CREATE TABLE pipe.numbers (id integer PRIMARY KEY DEFERRABLE, name text)")
