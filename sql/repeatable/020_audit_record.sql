@@ -12,7 +12,7 @@
 CREATE OR REPLACE FUNCTION pipe.audit_record(
     p_operation text,
     p_table_schema name,
-    p_table_name name,
+    p_table_name text,
     p_organization_id uuid,
     p_row_key jsonb,
     p_old_values jsonb,
@@ -37,7 +37,7 @@ AS $function$
     );
 $function$;
 
-COMMENT ON FUNCTION pipe.audit_record(text, name, name, uuid, jsonb, jsonb, jsonb)
+COMMENT ON FUNCTION pipe.audit_record(text, name, text, uuid, jsonb, jsonb, jsonb)
 IS 'Writes one row of the audit log: who and when are found here, the rest is given.';
 
 -- Migrations, archive runs, DDL: what is not the change of a row. Operation: upper case, at most 20 characters.
@@ -46,7 +46,7 @@ LANGUAGE sql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT pipe.audit_record(p_operation, NULL, p_object::name, NULL, NULL, NULL, p_details);
+    SELECT pipe.audit_record(p_operation, NULL, p_object, NULL, NULL, NULL, p_details);
 $function$;
 
 COMMENT ON FUNCTION pipe.audit_event(text, text, jsonb)
@@ -95,12 +95,15 @@ COMMENT ON FUNCTION pipe.refuse_change()
 IS 'Trigger function: refuses with the reason and the hint given to the trigger.';
 
 REVOKE ALL ON FUNCTION
-pipe.audit_record(text, name, name, uuid, jsonb, jsonb, jsonb),
+pipe.audit_record(text, name, text, uuid, jsonb, jsonb, jsonb),
 pipe.audit_event(text, text, jsonb),
 pipe.audit_redact(jsonb, text[]),
 pipe.audit_exempt(),
 pipe.refuse_change()
 FROM public;
+
+-- What took a name, which ends after 63 bytes: paths of migrations and identities of objects can be longer.
+DROP FUNCTION IF EXISTS pipe.audit_record(text, name, name, uuid, jsonb, jsonb, jsonb);
 
 -- For event triggers: sql/provisioner/audit_events.sql.
 GRANT EXECUTE ON FUNCTION pipe.audit_event(text, text, jsonb) TO pipe_recorder;

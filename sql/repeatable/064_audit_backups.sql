@@ -53,11 +53,11 @@ BEGIN
             ORDER BY label
     LOOP
         IF change.after IS NULL THEN
-            PERFORM pipe.audit_record('EXPIRE', NULL, change.label::name, NULL, NULL, change.before, NULL);
+            PERFORM pipe.audit_record('EXPIRE', NULL, change.label, NULL, NULL, change.before, NULL);
             DELETE FROM pipe.audit_seen WHERE subject = 'BACKUP ' || change.label;
             gone := gone + 1;
         ELSE
-            PERFORM pipe.audit_record('BACKUP', NULL, change.label::name, NULL, NULL, NULL, change.after);
+            PERFORM pipe.audit_record('BACKUP', NULL, change.label, NULL, NULL, NULL, change.after);
             INSERT INTO pipe.audit_seen (subject, seen) VALUES ('BACKUP ' || change.label, change.after);
             made := made + 1;
         END IF;

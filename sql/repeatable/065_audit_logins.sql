@@ -46,13 +46,13 @@ BEGIN
         recorded := recorded + added;
         IF journal.unknown_from < journal.unknown_until THEN
             PERFORM pipe.audit_record(
-                'LOGINS_UNKNOWN', NULL, journal.member::name, NULL, NULL, NULL,
+                'LOGINS_UNKNOWN', NULL, journal.member, NULL, NULL, NULL,
                 jsonb_build_object('from', journal.unknown_from, 'until', journal.unknown_until)
             );
         END IF;
         IF journal.is_full THEN
             PERFORM pipe.audit_record(
-                'LOGINS_UNKNOWN', NULL, journal.member::name, NULL, NULL, NULL,
+                'LOGINS_UNKNOWN', NULL, journal.member, NULL, NULL, NULL,
                 jsonb_build_object('until', journal.read_until, 'reason', 'its journal is full')
             );
         END IF;

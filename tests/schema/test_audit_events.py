@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cli.migration import LONGEST_NAME
 from infra.access import matrix
 from tests.fixtures.schema_database import ROOT, Connection, SchemaDatabase
 from tests.schema.rows import one
@@ -47,6 +48,14 @@ def test_a_grant_is_recorded_with_its_text(owner: Connection) -> None:
     owner.execute("GRANT SELECT ON pipe.users TO pipe_readonly")
     ((_, particulars),) = events(owner, "DDL")
     assert particulars["statement"] == "GRANT SELECT ON pipe.users TO pipe_readonly"
+
+
+def test_the_longest_names_are_kept_whole(owner: Connection) -> None:
+    owner.execute(f"CREATE SEQUENCE pipe.{'s' * 63}".encode())
+    assert [name for name, _ in events(owner, "DDL")] == [f"pipe.{'s' * 63}"]
+    path = f"sql/migrations/9999_{'m' * LONGEST_NAME}.sql"
+    owner.execute("SELECT pipe.audit_event('MIGRATION', %s, '{}')", (path,))
+    assert events(owner, "MIGRATION") == [(path, {})]
 
 
 def test_no_statement_that_can_hold_a_secret_is_kept(owner: Connection) -> None:
