@@ -1,7 +1,8 @@
 -- Operations that no trigger fires for: every minute what there is now is compared with what was seen last, and what
--- differs is recorded. Roles with their memberships and settings; a new timeline, which a failover or a restore
--- begins. Who did it is not known: session_role is that of the job. Changed passwords are not seen: no role may look at
--- them that is not a superuser.
+-- differs is recorded. Event triggers know nothing of what all databases share: roles with their memberships and
+-- settings, and owner, rights and settings of databases, tablespaces and parameters. Nor of a new timeline, which a
+-- failover or a restore begins. Who did it is not known: session_role is that of the job. What was undone before the
+-- next look is not seen, and neither are changed passwords: no role may look at them that is not a superuser.
 --
 -- A restore is told from a failover by the reason that PostgreSQL wrote down for the timeline, where the restore had a
 -- target; and by the name of the cluster, where it was into another stack.
@@ -37,8 +38,19 @@ AS $function$
             'login', role.rolcanlogin, 'superuser', role.rolsuper, 'createrole', role.rolcreaterole,
             'createdb', role.rolcreatedb, 'replication', role.rolreplication, 'bypassrls', role.rolbypassrls,
             'inherit', role.rolinherit, 'valid_until', role.rolvaliduntil,
+            -- As GRANT is written; what it does without a word is left out.
             'member_of', ARRAY(
-                SELECT granted.roleid::regrole::text FROM pg_auth_members AS granted
+                SELECT
+                    granted.roleid::regrole::text || coalesce(
+                        ' WITH ' || nullif(concat_ws(
+                            ', ',
+                            CASE WHEN granted.admin_option THEN 'ADMIN TRUE' END,
+                            CASE WHEN NOT granted.inherit_option THEN 'INHERIT FALSE' END,
+                            CASE WHEN NOT granted.set_option THEN 'SET FALSE' END
+                        ), ''),
+                        ''
+                    )
+                FROM pg_auth_members AS granted
                 WHERE granted.member = role.oid
                 ORDER BY 1
             ),
@@ -52,13 +64,38 @@ AS $function$
     FROM pg_roles AS role
     WHERE role.rolname !~ '^pg_'
     UNION ALL
+    -- ALTER ROLE ALL; no role can have this name.
+    SELECT 'ROLE', 'public', jsonb_build_object('settings', setting.setconfig)
+    FROM pg_db_role_setting AS setting
+    WHERE setting.setrole = 0 AND setting.setdatabase = 0
+    UNION ALL
+    SELECT
+        'DATABASE',
+        base.datname::text,
+        jsonb_build_object(
+            'owner', base.datdba::regrole::text, 'acl', base.datacl::text[], 'is_template', base.datistemplate,
+            'allow_connections', base.datallowconn, 'connection_limit', base.datconnlimit,
+            'settings', coalesce(setting.setconfig, '{}')
+        )
+    FROM pg_database AS base LEFT JOIN pg_db_role_setting AS setting
+        ON setting.setdatabase = base.oid AND setting.setrole = 0
+    UNION ALL
+    SELECT
+        'TABLESPACE', space.spcname::text,
+        jsonb_build_object('owner', space.spcowner::regrole::text, 'acl', space.spcacl::text[])
+    FROM pg_tablespace AS space
+    UNION ALL
+    -- One for all, since at first there is none.
+    SELECT 'PARAMETER', 'server', coalesce(jsonb_object_agg(parameter.parname, parameter.paracl::text[]), '{}')
+    FROM pg_parameter_acl AS parameter
+    UNION ALL
     SELECT 'TIMELINE', 'server', to_jsonb(substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))
     UNION ALL
     SELECT 'CLUSTER', 'server', to_jsonb(current_setting('cluster_name'));
 $function$;
 
 COMMENT ON FUNCTION pipe.audit_look()
-IS 'What pipe.audit_watch() compares: roles, the timeline, the name of the cluster.';
+IS 'What pipe.audit_watch() compares: roles, databases, tablespaces, parameters, the timeline, the cluster''s name.';
 
 CREATE OR REPLACE FUNCTION pipe.audit_watch() RETURNS integer
 LANGUAGE plpgsql
@@ -76,7 +113,10 @@ BEGIN
                 seen.seen AS before,
                 look.seen AS after
             FROM pipe.audit_look() AS look
-            FULL JOIN (SELECT * FROM pipe.audit_seen WHERE subject ~ '^(ROLE|TIMELINE|CLUSTER) ') AS seen
+            FULL JOIN (
+                SELECT * FROM pipe.audit_seen
+                WHERE subject ~ '^(ROLE|DATABASE|TABLESPACE|PARAMETER|TIMELINE|CLUSTER) '
+            ) AS seen
                 ON seen.subject = look.subject || ' ' || look.object
             WHERE look.seen IS DISTINCT FROM seen.seen
     LOOP
@@ -90,12 +130,10 @@ BEGIN
             change.operation := 'RESTORE';
         END IF;
         -- The first look at all finds everything new, and so does the first one at something.
-        IF change.before IS NOT NULL OR (change.operation = 'ROLE' AND EXISTS (
-            SELECT FROM pipe.audit_seen WHERE subject LIKE 'ROLE %'
-        )) THEN
-            PERFORM pipe.audit_record(
-                change.operation, NULL, change.object::name, NULL, NULL, change.before, change.after
-            );
+        IF change.before IS NOT NULL OR EXISTS (
+            SELECT FROM pipe.audit_seen WHERE subject LIKE change.operation || ' %'
+        ) THEN
+            PERFORM pipe.audit_record(change.operation, NULL, change.object, NULL, NULL, change.before, change.after);
             recorded := recorded + 1;
         END IF;
     END LOOP;
@@ -104,12 +142,13 @@ BEGIN
         USING pipe.audit_look() AS look ON seen.subject = look.subject || ' ' || look.object
         WHEN MATCHED AND seen.seen IS DISTINCT FROM look.seen THEN UPDATE SET seen = look.seen, seen_at = now()
         WHEN NOT MATCHED THEN INSERT (subject, seen) VALUES (look.subject || ' ' || look.object, look.seen)
-        WHEN NOT MATCHED BY SOURCE AND seen.subject ~ '^(ROLE|TIMELINE|CLUSTER) ' THEN DELETE;
+        WHEN NOT MATCHED BY SOURCE
+            AND seen.subject ~ '^(ROLE|DATABASE|TABLESPACE|PARAMETER|TIMELINE|CLUSTER) ' THEN DELETE;
     RETURN recorded;
 END;
 $function$;
 
 COMMENT ON FUNCTION pipe.audit_watch()
-IS 'Records changes of roles, new timelines and restores since it was called last; returns how many.';
+IS 'Records what pipe.audit_look() shows otherwise than when it was called last; returns how many changes.';
 
 REVOKE ALL ON FUNCTION pipe.audit_may_ask(text), pipe.audit_look(), pipe.audit_watch() FROM public;

@@ -95,6 +95,64 @@ def test_changes_of_roles_are_recorded_once_and_passwords_never(owner: Connectio
     assert "canary" not in str(one(owner, "SELECT string_agg(audit_logs::text, '') FROM pipe.audit_logs"))
 
 
+@pytest.mark.parametrize(
+    ("change", "operation", "name", "key", "before", "after"),
+    [
+        ("ALTER DATABASE pipe OWNER TO pipe_app", "DATABASE", "pipe", "owner", "pipe_owner", "pipe_app"),
+        ("ALTER DATABASE pipe SET work_mem = '8MB'", "DATABASE", "pipe", "settings", [], ["work_mem=8MB"]),
+        ("ALTER DATABASE postgres CONNECTION LIMIT 7", "DATABASE", "postgres", "connection_limit", -1, 7),
+        ("ALTER DATABASE postgres ALLOW_CONNECTIONS off", "DATABASE", "postgres", "allow_connections", True, False),
+        ("ALTER DATABASE postgres IS_TEMPLATE true", "DATABASE", "postgres", "is_template", False, True),
+        (
+            "GRANT CREATE ON DATABASE postgres TO pipe_app", "DATABASE", "postgres", "acl",
+            None, ["=Tc/postgres", "postgres=CTc/postgres", "pipe_app=C/postgres"],
+        ),
+        ("ALTER TABLESPACE pg_default OWNER TO pipe_app", "TABLESPACE", "pg_default", "owner", "postgres", "pipe_app"),
+        (
+            "GRANT CREATE ON TABLESPACE pg_default TO pipe_app", "TABLESPACE", "pg_default", "acl",
+            None, ["postgres=C/postgres", "pipe_app=C/postgres"],
+        ),
+        (
+            "GRANT SET ON PARAMETER log_min_messages TO pipe_app", "PARAMETER", "server", "log_min_messages",
+            None, ["postgres=sA/postgres", "pipe_app=s/postgres"],
+        ),
+        ("ALTER ROLE ALL SET work_mem = '8MB'", "ROLE", "public", "settings", None, ["work_mem=8MB"]),
+        (
+            "GRANT pg_monitor TO pipe_monitor WITH ADMIN TRUE, INHERIT FALSE, SET FALSE",
+            "ROLE", "pipe_monitor", "member_of",
+            ["pg_monitor"], ["pg_monitor WITH ADMIN TRUE, INHERIT FALSE, SET FALSE"],
+        ),
+    ],
+)  # fmt: skip
+def test_what_no_event_trigger_fires_for_is_recorded(
+    owner: Connection, change: str, operation: str, name: str, key: str, before: object, after: object
+) -> None:
+    owner.execute("SELECT pipe.audit_watch()")
+    owner.execute(change.encode())
+    assert one(owner, "SELECT pipe.audit_watch()") == 1
+    record = owner.execute(
+        "SELECT table_name, old_values -> %s, new_values -> %s FROM pipe.audit_logs"
+        " WHERE operation = %s AND transaction_id = pg_current_xact_id() ORDER BY occurred_at DESC LIMIT 1",
+        (key, key, operation),
+    ).fetchone()
+    assert record == (name, before, after)
+
+
+def test_of_a_grant_on_the_database_its_end_is_recorded_too(owner: Connection) -> None:
+    owner.execute("SELECT pipe.audit_watch()")
+    owner.execute("REVOKE CONNECT ON DATABASE pipe FROM pipe_app")
+    assert one(owner, "SELECT pipe.audit_watch()") == 1
+    ((name, after),) = events(owner, "DATABASE")
+    assert name == "pipe"
+    assert not any(entry.startswith("pipe_app=") for entry in after["acl"])
+
+
+def test_what_is_looked_at_for_the_first_time_is_no_change(owner: Connection) -> None:
+    owner.execute("SELECT pipe.audit_watch()")
+    owner.execute("DELETE FROM pipe.audit_seen WHERE subject ~ '^(DATABASE|TABLESPACE|PARAMETER) '")
+    assert one(owner, "SELECT pipe.audit_watch()") == 0
+
+
 def test_a_new_timeline_is_recorded(owner: Connection) -> None:
     owner.execute("SELECT pipe.audit_watch()")
     owner.execute("""UPDATE pipe.audit_seen SET seen = '"00000000"' WHERE subject = 'TIMELINE server'""")
