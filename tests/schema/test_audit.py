@@ -28,6 +28,7 @@ def writer(owner: Connection) -> Connection:
     """A session that writes as the application and can read the log: its login role is the provisioner."""
     owner.execute("SET LOCAL application_name = 'pipe-worker'")
     owner.execute("SET LOCAL pipe.app_user = 'user-42'")
+    owner.execute("SET LOCAL pipe.client_address = '203.0.113.7'")
     return owner
 
 
@@ -55,8 +56,9 @@ def test_an_insert_is_recorded_with_who_and_when(writer: Connection, tenant: Ten
     assert record["old_values"] is None
     assert (record["new_values"]["path"], record["new_values"]["size"]) == ("/a", 7)
     assert record["client_address"] is not None
+    assert record["app_client_address"] == "203.0.113.7" != str(record["client_address"])
     assert record["transaction_at"] == one(writer, "SELECT now()")
-    assert record["occurred_at"] > record["transaction_at"]
+    assert record["transaction_at"] < record["statement_at"] < record["occurred_at"]
     assert record["transaction_id"] == one(writer, "SELECT pg_current_xact_id()")
 
 
@@ -123,16 +125,37 @@ def test_emptying_a_table_is_recorded(writer: Connection) -> None:
     assert last_record(writer, "api_keys")["operation"] == "TRUNCATE"
 
 
-def test_without_the_setting_the_application_user_is_unknown(owner: Connection) -> None:
+def test_the_rows_of_a_statement_have_its_time_and_the_next_one_has_another(writer: Connection, tenant: Tenant) -> None:
+    said = []
+    for path in ("/a", "/b"):
+        said.append(
+            one(
+                writer,
+                "WITH made AS (INSERT INTO pipe.storage_files (organization_id, path, size)"
+                " SELECT %s, %s || n, n FROM generate_series(1, 3) AS n RETURNING id)"
+                " SELECT statement_timestamp() FROM made LIMIT 1",
+                tenant.organization,
+                path,
+            )
+        )
+    recorded = writer.execute(
+        "SELECT statement_at, count(*) FROM pipe.audit_logs WHERE table_name = 'storage_files' GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    assert recorded == [(said[0], 3), (said[1], 3)]
+
+
+def test_without_the_settings_the_application_s_user_and_client_are_unknown(owner: Connection) -> None:
     make_tenant(owner)
-    assert last_record(owner, "users")["app_user"] is None
+    record = last_record(owner, "users")
+    assert (record["app_user"], record["app_client_address"]) == (None, None)
 
 
-def test_the_name_is_given_for_one_transaction_only(database: SchemaDatabase) -> None:
+@pytest.mark.parametrize("setting", ["pipe.app_user", "pipe.client_address"])
+def test_they_are_given_for_one_transaction_only(database: SchemaDatabase, setting: str) -> None:
     with database.session(matrix.APP) as connection:
-        connection.execute("SET LOCAL pipe.app_user = 'user-42'")
+        connection.execute(f"SET LOCAL {setting} = 'user-42'".encode())
         connection.rollback()
-        assert one(connection, "SELECT current_setting('pipe.app_user', true)") in (None, "")
+        assert one(connection, "SELECT current_setting(%s, true)", setting) in (None, "")
 
 
 def test_what_is_rolled_back_leaves_no_record(app: Connection, owner: Connection) -> None:

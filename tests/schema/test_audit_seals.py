@@ -161,6 +161,20 @@ def test_a_chain_made_anew_differs_from_what_left_the_database(
     assert f"has hash {digest}" in log
 
 
+def test_a_seal_leaves_the_database_in_the_wal_too(database: SchemaDatabase, migrator: Connection) -> None:
+    start = one(migrator, "SELECT pg_current_wal_lsn()")
+    with database.session(matrix.APP) as connection:
+        make_tenant(connection)
+        connection.commit()
+    migrator.execute("SELECT pipe.audit_seal()")
+    number, digest = migrator.execute(
+        "SELECT number, encode(hash, 'hex') FROM pipe.audit_seals ORDER BY number DESC LIMIT 1"
+    ).fetchall()[0]
+    dump = ["pg_waldump", "--path=/tmp/data/pg_wal", f"--start={start}", "--rmgr=XLOG"]
+    said = database.container.exec_run(dump).output.decode()
+    assert f"desc: RESTORE_POINT audit_seal_{number}_{digest[:12]}\n" in said
+
+
 @pytest.mark.parametrize("statement", ["UPDATE pipe.audit_seals SET row_count = 9", "DELETE FROM pipe.audit_seals",
                                        "TRUNCATE pipe.audit_seals"])  # fmt: skip
 def test_seals_are_append_only_for_the_mighty_too(owner: Connection, sealed: int, statement: str) -> None:
