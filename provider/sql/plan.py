@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ _STEPS_HINT = "the provider runs each statement of the file by itself"
 _OUTSIDE_HINT = 'it cannot run inside a transaction; write "-- pipe: no-transaction" into the header'
 # The header has a place for each; a file that set them itself would pass by the bounds there.
 _LIMITS = ("LOCK_TIMEOUT", "STATEMENT_TIMEOUT")
+_SET_BY_FUNCTION = re.compile(rf"(?i)\bset_config\s*\(\s*'(?P<name>{'|'.join(_LIMITS)})'")
 
 
 @dataclass(frozen=True)
@@ -120,10 +122,22 @@ def _refusal(statement: Statement, transactional: bool) -> str | None:
 
 def _sets_limit(statement: Statement) -> str | None:
     match statement.words:
-        case ("SET", "LOCAL" | "SESSION", name, *_) | ("SET", name, *_) if name in _LIMITS:
-            return f'"SET {name.lower()}" is refused: write "-- pipe: {name.lower()} = 3s" into the header'
+        case ("SET", "LOCAL" | "SESSION", name, *_) | ("SET" | "RESET", name, *_) if name in _LIMITS:
+            return _belongs_in_header(f"{statement.words[0]} {name.lower()}", name)
+        case ("RESET" | "DISCARD", "ALL", *_):
+            what = " ".join(statement.words[:2])
+            return f'"{what}" is refused: it ends the limits of the header; RESET what is meant by its name'
+        # A routine that is made does not run yet.
+        case ("CREATE", "FUNCTION" | "PROCEDURE", *_) | ("CREATE", "OR", "REPLACE", "FUNCTION" | "PROCEDURE", *_):
+            return None
+        case _ if call := _SET_BY_FUNCTION.search(statement.code):
+            return _belongs_in_header(f"set_config('{call['name'].lower()}')", call["name"])
         case _:
             return None
+
+
+def _belongs_in_header(what: str, name: str) -> str:
+    return f'"{what}" is refused: write "-- pipe: {name.lower()} = 3s" into the header'
 
 
 def _unfindable(statement: Statement) -> str | None:

@@ -227,9 +227,24 @@ def test_nothing_to_import_from_a_database_without_a_history(plugin: PipePlugin)
 def test_a_file_that_changes_role_and_settings_disturbs_nothing_after_it(
     plugin: PipePlugin, database: Database
 ) -> None:
-    first = file("SELECT set_config('statement_timeout', '200', false); RESET ROLE", name="sets")
+    hurry = "CREATE FUNCTION pipe.hurry() RETURNS text LANGUAGE sql RETURN set_config('statement_timeout', '200', false)"
+    first = file(f"{hurry}; SELECT pipe.hurry(); RESET ROLE", name="sets")
     plugin.live("sql:Migrations").up(inputs(first, file("SELECT pg_sleep(0.4); " + USERS, "0002")))
     assert database.rows("SELECT tableowner FROM pg_tables WHERE schemaname = 'pipe'") == [("pipe_owner",)]
+
+
+def test_a_statement_that_takes_longer_than_its_header_allows_is_cancelled(
+    plugin: PipePlugin, database: Database
+) -> None:
+    text = "-- Why.\n-- pipe: statement_timeout = 1s\nCREATE TABLE pipe.t ();\nSELECT pg_sleep(600);\n"
+    with pytest.raises(Failed) as failed:
+        plugin.live("sql:Migrations").up(inputs(file(text, name="slow")))
+    lines = str(failed.value).splitlines()
+    assert lines[0].endswith(
+        'failed at "sql/migrations/0001_slow.sql" line 4: canceling statement due to statement timeout (SQLSTATE 57014)'
+    )
+    assert database.rows("SELECT to_regclass('pipe.t') IS NULL") == [(True,)]
+    assert database.rows("SELECT count(*) FROM migrations.history") == [(0,)]
 
 
 def test_the_audit_log_hears_of_it_once_there_is_one(plugin: PipePlugin, database: Database) -> None:

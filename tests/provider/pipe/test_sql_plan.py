@@ -87,12 +87,40 @@ def test_what_cannot_run_inside_a_transaction_says_how_it_can() -> None:
 
 
 @pytest.mark.parametrize(
-    "sql", ["SET lock_timeout = '1h'", "SET LOCAL lock_timeout TO DEFAULT", "set session lock_timeout = 0"]
+    ("sql", "what"),
+    [
+        ("SET lock_timeout = '1h'", "SET lock_timeout"),
+        ("SET LOCAL lock_timeout TO DEFAULT", "SET lock_timeout"),
+        ("set session lock_timeout = 0", "SET lock_timeout"),
+        ("reset lock_timeout", "RESET lock_timeout"),
+        ("SELECT set_config('lock_timeout', '0', true)", "set_config('lock_timeout')"),
+        ("SELECT pg_catalog.SET_CONFIG ( 'Lock_Timeout' , '0', true)", "set_config('lock_timeout')"),
+        ("DO $$BEGIN PERFORM set_config('lock_timeout', '0', true); END$$", "set_config('lock_timeout')"),
+    ],
 )
-def test_a_migration_has_its_limits_in_its_header(sql: str) -> None:
+def test_a_migration_has_its_limits_in_its_header(sql: str, what: str) -> None:
     assert list(migration_faults(f"-- Why.\n{sql}")) == [
-        'line 2: "SET lock_timeout" is refused: write "-- pipe: lock_timeout = 3s" into the header'
+        f'line 2: "{what}" is refused: write "-- pipe: lock_timeout = 3s" into the header'
     ]
+
+
+@pytest.mark.parametrize("what", ["RESET ALL", "DISCARD ALL"])
+def test_a_migration_does_not_end_the_limits_of_its_header(what: str) -> None:
+    assert list(migration_faults(f"-- Why.\n-- pipe: no-transaction\n{what.lower()}")) == [
+        f'line 3: "{what}" is refused: it ends the limits of the header; RESET what is meant by its name'
+    ]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "RESET ROLE", "RESET search_path", "DISCARD PLANS", "SELECT set_config('search_path', '', true)",
+        "CREATE OR REPLACE FUNCTION f() RETURNS text LANGUAGE sql RETURN set_config('lock_timeout', '1s', true)",
+        "CREATE PROCEDURE p() LANGUAGE sql SET lock_timeout = '1s' AS $$SELECT set_config('lock_timeout', '0', true)$$",
+    ],
+)  # fmt: skip
+def test_what_sets_no_limit_of_the_migration_is_none_of_the_header_s(sql: str) -> None:
+    assert list(migration_faults(f"-- Why.\n{sql}")) == []
 
 
 def test_a_repeatable_text_takes_no_directives() -> None:
