@@ -227,7 +227,7 @@ def test_nothing_to_import_from_a_database_without_a_history(plugin: PipePlugin)
 def test_a_file_that_changes_role_and_settings_disturbs_nothing_after_it(
     plugin: PipePlugin, database: Database
 ) -> None:
-    hurry = "CREATE FUNCTION pipe.hurry() RETURNS text LANGUAGE sql RETURN set_config('statement_timeout', '200', false)"
+    hurry = "CREATE FUNCTION pipe.hurry() RETURNS text RETURN set_config('statement_timeout', '200', false)"
     first = file(f"{hurry}; SELECT pipe.hurry(); RESET ROLE", name="sets")
     plugin.live("sql:Migrations").up(inputs(first, file("SELECT pg_sleep(0.4); " + USERS, "0002")))
     assert database.rows("SELECT tableowner FROM pg_tables WHERE schemaname = 'pipe'") == [("pipe_owner",)]
