@@ -125,3 +125,6 @@ def test_what_is_wrong_is_said_in_a_line(own_stack: Stack, tmp_path: Path) -> No
     assert f'error: there is no directory "{tmp_path}/nowhere"\nHINT: make it' in done.stderr
     done = own_stack.run("make", "attach-month", f"STACK={own_stack.name}", f"FILE={tmp_path}/nothing.json")
     assert f'error: export "{tmp_path}/nothing.json" cannot be read: No such file or directory' in done.stderr
+    done = own_stack.run("make", "adopt", f"STACK={own_stack.name}", "SOURCE=host=old password=secret", "ARGS=--check")
+    assert done.returncode != 0
+    assert "error: SOURCE has a password in it\nHINT: write it to ~/.pgpass" in done.stderr

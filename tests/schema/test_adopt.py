@@ -10,16 +10,20 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from cli.__main__ import main
 from cli.adopt import source as from_database
 from cli.adopt.move import move
 from cli.adopt.rules import findings, rules
 from cli.adopt.run import check
 from cli.adopt.tables import TABLES
 from cli.errors import UserError
+from cli.session import Session
 from infra.access import matrix
 from tests.fixtures.schema_database import Connection, SchemaDatabase
 from tests.schema.rows import BCRYPT, SHA256, one
 
+# The command commits.
+OWN_DATABASE = True
 DOCUMENT = (Path(__file__).parent / "document.sql").read_text(encoding="utf-8")
 
 # Clean but for what is changed on the way: case, and the nulls that have a default or another time.
@@ -61,6 +65,16 @@ def target(database: SchemaDatabase) -> Iterator[Connection]:
         yield connection
 
 
+@pytest.fixture
+def stack(database: SchemaDatabase, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
+    """What the command takes for its stack's database, emptied again; lends a session that sees what is committed."""
+    uri = f"postgresql://{matrix.MIGRATOR}@127.0.0.1:{database.port}/{matrix.DATABASE}"
+    monkeypatch.setattr(Session, "outputs", lambda _: {"connections": {"migrator": {"read_write": uri}}})
+    with database.session(matrix.PROVISIONER, autocommit=True) as connection:
+        yield connection
+        connection.execute("TRUNCATE pipe.users, pipe.organizations CASCADE")
+
+
 def run_in(legacy: str, statements: str) -> None:
     with psycopg.connect(legacy) as connection:
         connection.execute(statements.encode())
@@ -84,6 +98,50 @@ def test_every_row_arrives_as_it_was(legacy: str, target: Connection) -> None:
             before = source.execute(query.format(names, sql.Identifier("public", table.name), order)).fetchall()
             after = target.execute(query.format(names, sql.Identifier("pipe", table.name), order)).fetchall()
             assert after == before, table.name
+
+
+def test_the_command_looks_then_moves_and_does_not_do_it_twice(
+    legacy: str, stack: Connection, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_in(legacy, CLEAN)
+    run_in(legacy, "CREATE TABLE notes (note text)")
+    monkeypatch.setenv("ARGS", "--check --schema=public")
+    assert main(["adopt", legacy]) == 0
+    assert capsys.readouterr().out == "left where they are: notes\nevery row of the source would be taken\n"
+    assert one(stack, "SELECT count(*) FROM pipe.users") == 0
+
+    monkeypatch.delenv("ARGS")
+    assert main(["adopt", legacy]) == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines()[-1] == "adopted 168 rows; counts and checksums are the same on both sides"
+    assert said.err.splitlines()[0].split()[:3] == ["users", "20", "rows"]
+    assert one(stack, "SELECT count(*) FROM pipe.users") == 20
+    assert one(stack, "SELECT count(*) FROM pipe.pipeline_runs") == 100
+
+    assert main(["adopt", legacy]) == 1
+    assert "error: there are rows already in pipe.users, pipe.organizations" in capsys.readouterr().err
+    assert one(stack, "SELECT count(*) FROM pipe.users") == 20
+
+
+@pytest.mark.parametrize("arguments", ["", "--check"])
+def test_the_command_refuses_all_where_one_row_would_be_refused(
+    legacy: str,
+    stack: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: str,
+) -> None:
+    run_in(legacy, CLEAN)
+    run_in(legacy, "UPDATE organizations SET status = 'archived'")
+    monkeypatch.setenv("ARGS", arguments)
+    assert main(["adopt", legacy]) == 1
+    said = capsys.readouterr()
+    assert said.out.startswith("organizations: 2 rows against organizations_status_is_known: ")
+    assert said.err == (
+        "error: 2 rows of the source would be refused\n"
+        "HINT: correct them in the source as said above, and run it again; nothing was changed.\n"
+    )
+    assert one(stack, "SELECT count(*) FROM pipe.users") == 0
 
 
 def test_what_changes_on_the_way_is_what_is_declared(legacy: str, target: Connection) -> None:
