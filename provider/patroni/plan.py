@@ -110,8 +110,8 @@ def prior(old: Mapping[str, Any], actual: Mapping[str, Any], change: Mapping[str
     for key, wanted in change.items():
         known, value = old.get(key), actual.get(key)
         if isinstance(wanted, Mapping):
-            maps = (found if isinstance(found, Mapping) else {} for found in (known, value))
-            result[key] = prior(*maps, wanted)
+            known, value = (found if isinstance(found, Mapping) else {} for found in (known, value))
+            result[key] = prior(known, value, wanted)
         elif key in old:
             result[key] = known
         elif not same(value, wanted):
