@@ -89,8 +89,8 @@ class Cluster:
             memory_mb=int(known["HostConfig"]["Memory"]) // (1024 * 1024),
         )
 
-    def states(self) -> dict[str, tuple[str, str]]:
-        """Role and state of each member as Patroni lists them; empty when none answers."""
+    def rows(self) -> list[dict[str, Any]]:
+        """The members as Patroni lists them; none when none answers."""
         for member in self.members:
             try:
                 result = Container(self.context, member, None, "patronictl").run(
@@ -99,8 +99,8 @@ class Cluster:
             except PipeError:
                 continue
             if result.code == 0:
-                return {row["Member"]: (row["Role"], row["State"]) for row in json.loads(result.stdout)}
-        return {}
+                return list(json.loads(result.stdout))
+        return []
 
 
 def run(session: Session, words: Sequence[str]) -> int:
@@ -127,6 +127,24 @@ def parse(words: Sequence[str]) -> dict[str, str]:
             "for example: make restore-in-place STACK=dev AT='2026-05-01 12:00:00+09'.",
         )
     return {key.lower(): value for key, value in wanted.items()}
+
+
+def leads(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Say whether one of the members as `patronictl list` has them leads."""
+    return any((row["Role"], row["State"]) == ("Leader", "running") for row in rows)
+
+
+def all_follow(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Say whether one member leads and each of the others follows.
+
+    One that lies behind on purpose first applies what it has, and that takes as long as its delay.
+    """
+    followers = [row for row in rows if row["Role"] != "Leader"]
+    return leads(rows) and all(
+        row["State"] == "streaming"
+        or (row["State"] == "in archive recovery" and (row.get("Tags") or {}).get("nofailover"))
+        for row in followers
+    )
 
 
 def _target(wanted: Mapping[str, str]) -> Target:
@@ -164,11 +182,10 @@ def _restore(cluster: Cluster, target: Target) -> int:
     _forget(cluster)
     first, *others = cluster.members
     _start(cluster, [first])
-    _wait(cluster, lambda states: ("Leader", "running") in states.values(), "the restored member to lead")
+    _wait(cluster, leads, "the restored member to lead")
     _back_up(cluster)
     _start(cluster, others)
-    streaming = sorted(["running", *["streaming"] * len(others)])
-    _wait(cluster, lambda states: sorted(state for _, state in states.values()) == streaming, "every member")
+    _wait(cluster, lambda rows: len(rows) == len(cluster.members) and all_follow(rows), "every member")
     print(
         f'\nstack "{stack}" is at {target.words}, on a timeline of its own\n'
         f"finish      make up STACK={stack} ARGS=--refresh   (passwords and migrations of today)\n"
@@ -193,7 +210,7 @@ def _make(cluster: Cluster, source: look.Source, target: Target) -> None:
 
 def _stop(cluster: Cluster) -> None:
     """Stop the replicas, then the leader: nobody takes over, and all WAL is archived."""
-    leaders = {name for name, (role, _) in cluster.states().items() if role == "Leader"}
+    leaders = {row["Member"] for row in cluster.rows() if row["Role"] == "Leader"}
     for member in sorted(cluster.members, key=lambda name: name.removeprefix(f"{cluster.names.network}-") in leaders):
         print(f"  stops {member}", flush=True)
         cluster.api.stop(member, timeout=STOP_SECONDS)
@@ -222,11 +239,12 @@ def _forget(cluster: Cluster) -> None:
         raise PipeError(f"etcd does not forget the cluster: {listed.error}", "run the same command again")
 
 
-def _wait(cluster: Cluster, reached: Callable[[dict[str, tuple[str, str]]], bool], what: str) -> None:
+def _wait(cluster: Cluster, reached: Callable[[Sequence[Mapping[str, Any]]], bool], what: str) -> None:
     print(f"  waits for {what}", flush=True)
     deadline = time.monotonic() + READY_SECONDS
-    while not reached(states := cluster.states()):
+    while not reached(rows := cluster.rows()):
         if time.monotonic() > deadline:
+            states = {row["Member"]: (row["Role"], row["State"]) for row in rows}
             raise PipeError(f"waited {READY_SECONDS} s for {what}; the members are: {states}", "see the members' logs")
         time.sleep(_POLL_SECONDS)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from cli import inplace, restore, stackfile
@@ -46,6 +48,28 @@ def test_another_word_is_refused(word: str, text: str) -> None:
 def test_a_restore_in_place_is_one_thing(words: list[str]) -> None:
     with pytest.raises(UserError, match="takes one of AT=, NAME= and LSN=, with or without TIMELINE="):
         inplace.parse(words)
+
+
+def member(role: str, state: str, **tags: bool) -> dict[str, Any]:
+    return {"Member": "m", "Role": role, "State": state, **({"Tags": tags} if tags else {})}
+
+
+@pytest.mark.parametrize(
+    ("state", "tags", "follows"),
+    [
+        ("streaming", {}, True),
+        ("streaming", {"nofailover": True}, True),
+        ("in archive recovery", {"nofailover": True}, True),
+        ("in archive recovery", {}, False),
+        ("starting", {"nofailover": True}, False),
+    ],
+)
+def test_a_replica_that_lies_behind_may_still_read_the_archive(
+    state: str, tags: dict[str, bool], follows: bool
+) -> None:
+    rows = [member("Leader", "running"), member("Replica", "streaming"), member("Replica", state, **tags)]
+    assert inplace.all_follow(rows) is follows
+    assert not inplace.all_follow(rows[1:]), "nobody leads"
 
 
 def test_a_copied_file_does_not_begin_with_the_same_backup() -> None:
