@@ -11,14 +11,19 @@ from collections.abc import Mapping, Sequence
 
 from infra import repositories
 from infra.paths import CA_FILE, CERT_FILE, DATA_DIR, KEY_FILE, SOCKET_DIR, SPOOL_DIR
-from infra.settings import BackupSettings, Settings, forms
+from infra.settings import BackupSettings, DatabaseSettings, Settings, forms
 
 REPOSITORY_HOST = "repository"
 
 
-def agent_hosts(replicas: int) -> list[str]:
-    """Return the aliases of the agents, one beside each member."""
-    return [f"agent-{i}" for i in range(replicas + 1)]
+def agent_hosts(database: DatabaseSettings) -> list[str]:
+    """Return the aliases of the agents that backups may be taken through, one beside each member.
+
+    A backup of a replica waits until that has replayed the beginning of it. The last one, where it lies behind on
+    purpose, would let it wait for all of its delay; and it never leads.
+    """
+    prompt = database.replicas if database.delayed_replica_s is not None else database.replicas + 1
+    return [f"agent-{i}" for i in range(prompt)]
 
 
 def member_conf(settings: Settings) -> str:
@@ -47,7 +52,7 @@ def repository_conf(settings: Settings, passphrase: str, reader: repositories.Re
     backup = settings.backup
     clients = [f"member-{i}" for i in range(settings.database.replicas + 1)]
     stanza: dict[str, str] = {}
-    for i, host in enumerate(agent_hosts(settings.database.replicas), start=1):
+    for i, host in enumerate(agent_hosts(settings.database), start=1):
         stanza |= {
             f"pg{i}-host": host,
             **_tls_client(f"pg{i}-host"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import Iterator
@@ -71,6 +72,23 @@ def address(stack: Stack, member: str) -> str:
 def test_it_holds_up_no_vacuum_on_the_primary(stack: Stack) -> None:
     assert stack.sql("SHOW hot_standby_feedback", DELAYED) == ["off"]
     assert stack.sql("SHOW hot_standby_feedback", leader(stack)) == ["on"]
+
+
+def test_no_backup_waits_for_it(stack: Stack) -> None:
+    """Also where it is the only replica that runs, and stands still: a backup of a replica waits for its replay."""
+    other = next(member for member in ("member-0", "member-1") if member != leader(stack))
+    stack.sql("SELECT pg_wal_replay_pause()", DELAYED)
+    stack.container(other).stop()
+    try:
+        done = stack.run("bin/pgbackrest", "--type=incr", "backup", timeout=timeouts.UP)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "unable to find a standby to perform the backup, using primary instead" in done.stderr
+    finally:
+        stack.container(other).start()
+        stack.sql("SELECT pg_wal_replay_resume()", DELAYED)
+    assert_replicated(stack, replicas=2)
+    kinds = [backup["type"] for backup in json.loads(stack.pgbackrest("info", "--output=json"))[0]["backup"]]
+    assert kinds == ["full", "incr"], "the first one was taken by up"
 
 
 def test_it_never_leads(stack: Stack) -> None:

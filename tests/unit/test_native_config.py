@@ -148,6 +148,15 @@ def test_every_member_may_push_and_every_agent_is_asked() -> None:
     assert {repository["dev"][f"pg{i}-host-type"][0] for i in (1, 2, 3)} == {"tls"}
 
 
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_no_backup_waits_for_a_replica_that_lies_behind(replicas: int) -> None:
+    delayed = settings(database={"replicas": replicas, "delayed_replica_s": 3600}, failover={"synchronous": "off"})
+    repository = ini(repository_conf(delayed, "p", "scheduler"))
+    hosts = [value for key, (value, *_) in repository["dev"].items() if key.endswith("-host")]
+    assert hosts == [f"agent-{i}" for i in range(replicas)]
+    assert f"member-{replicas}=dev" in repository["global"]["tls-server-auth"], "it fetches WAL all the same"
+
+
 def test_wal_is_dropped_only_where_that_was_asked_for() -> None:
     assert "archive-push-queue-max" not in ini(member_conf(settings()))["global"]
     asked = settings(backup={"beyond_wal_bound": "drop", "wal_bound_mb": 100})
