@@ -25,4 +25,4 @@ def last_drilled(stack: str) -> str:
     except UserError:
         return "its scheduler does not run, so the last restore drill is not known"
     info = collect.backups(scheduler)
-    return "its repository does not answer" if info is None else drilled.told(drilled.drills(info, stack))
+    return "its repository does not answer" if info is None else drilled.told(drilled.drills(info, stack, {}))

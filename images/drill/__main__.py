@@ -1,4 +1,7 @@
-"""python3 -m drill STANZA: one drill, from the mark in the source's WAL to the record. Exits 1 when it did not pass."""
+"""python3 -m drill STANZA: one drill of every repository, from the mark in the source's WAL to the record.
+
+Exits 1 when it did not pass.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from drill.instance import Instance
 from drill.picture import look
 from drill.repository import Backup, Repository
 from drill.source import Mark, Source
-from drill.verdict import Result
+from drill.verdict import Drill, Result
 
 
 def main(stanza: str) -> int:
@@ -31,20 +34,25 @@ def main(stanza: str) -> int:
     except BlockingIOError:
         print("another drill is running", file=sys.stderr)
         return 1
-    source, repository, result = Source.load(), Repository(stanza), Result()
-    mark = _mark(source, result)
-    backup = _drill(source, repository, mark, result)
-    _record(source, repository, mark, backup, result)
-    print("\n".join(result.lines()), flush=True)
-    return 0 if result.passed else 1
+    source, drill = Source.load(), Drill()
+    mark = _mark(source, drill)
+    for repository in Repository.every(stanza):
+        result = Result(repository.number)
+        drill.results.append(result)
+        backup = _drill(source, repository, mark, result)
+        if backup is not None:
+            _note(repository, backup, drill, result)
+    _record(source, mark, drill)
+    print("\n".join(drill.lines()), flush=True)
+    return 0 if drill.passed else 1
 
 
-def _mark(source: Source, result: Result) -> Mark | None:
-    """Begin at the source. Where it does not answer, the backup is still worth a look."""
+def _mark(source: Source, drill: Drill) -> Mark | None:
+    """Begin at the source. Where it does not answer, the backups are still worth a look."""
     try:
         mark = source.mark()
     except psycopg.Error as error:
-        result.problems.append(f"there was nothing to compare with, the primary did not answer: {_line(error)}")
+        drill.problems.append(f"there was nothing to compare with, the primary did not answer: {_line(error)}")
         return None
     _say(f"marked restore point {mark.restore_point}")
     return mark
@@ -57,7 +65,7 @@ def _drill(source: Source, repository: Repository, mark: Mark | None, result: Re
         backup = repository.newest()
         result.backup, result.bytes = backup.label, backup.bytes
         result.problems += repository.verify()
-        _say("read the whole repository")
+        _say(f"read the whole of repository {repository.number}")
         if mark is not None:
             repository.wait_for(mark.segment)
         started = time.monotonic()
@@ -112,18 +120,24 @@ def _look_inside(source: Source, server: Instance, mark: Mark | None, result: Re
         _say("checked the seals of the audit log")
 
 
-def _record(source: Source, repository: Repository, mark: Mark | None, backup: Backup | None, result: Result) -> None:
-    """Tell the repository, then the database: what could not be noted is a problem of the drill as well."""
-    if backup is not None:
-        try:
-            repository.annotate(backup, result.note(datetime.now(UTC)))
-        except Failed as failed:
-            result.problems.append(str(failed))
+def _note(repository: Repository, backup: Backup, drill: Drill, result: Result) -> None:
+    """Tell the repository: what could not be noted is a problem of it as well."""
+    note = drill.note(result, datetime.now(UTC))
+    try:
+        repository.annotate(backup, note)
+    except Failed as failed:
+        result.problems.append(str(failed))
+    if not drill.problems and not result.problems:
+        repository.passed()
+
+
+def _record(source: Source, mark: Mark | None, drill: Drill) -> None:
+    """Tell the database: what is not recorded is a problem of the drill as well."""
     if mark is not None:
         try:
-            source.record(mark.number, result.record())
+            source.record(mark.number, drill.record())
         except psycopg.Error as error:
-            result.problems.append(f"the result is not in the database: {_line(error)}")
+            drill.problems.append(f"the result is not in the database: {_line(error)}")
 
 
 def _say(what: str) -> None:

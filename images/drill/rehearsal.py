@@ -13,7 +13,7 @@ from pathlib import Path
 from drill import instance
 from drill.failed import Failed
 from drill.instance import HBA, Instance
-from drill.repository import Repository
+from drill.repository import newest
 
 WITHIN = Path(__file__).with_name("within.sql")
 # As a member serves: its libraries are there, but the jobs of pg_cron stand still.
@@ -37,9 +37,9 @@ SERVING = {
 def main(stanza: str, more: Mapping[str, str]) -> int:
     """Restore, then serve; returns 1 when the backup did not come back."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    repository, server = Repository(stanza), Instance({**SERVING, **more})
+    server = Instance({**SERVING, **more})
     try:
-        backup = repository.newest()
+        repository, backup = newest(stanza)
         print(f"restoring {backup.label} {backup.bytes}", flush=True)
         instance.make_room(backup.bytes)
         with HBA.open("a") as rules:

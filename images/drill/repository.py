@@ -1,4 +1,8 @@
-"""pgBackRest as the drill needs it: the newest backup, `verify`, `restore`, and a note on the backup."""
+"""pgBackRest as the drill needs it: the newest backup, `verify`, `restore`, and a note on the backup.
+
+Every command names its repository. Without one pgBackRest verifies the first alone, takes WAL from wherever it is, and
+`annotate` writes what it read in another repository over the list of backups of the first.
+"""
 
 from __future__ import annotations
 
@@ -14,27 +18,41 @@ from drill.failed import Failed, run
 CONFIG = Path("/etc/pipe/pgbackrest.conf")
 # In memory: it holds the passphrase, as the file that it is made from.
 OWN_CONFIG = Path("/tmp/drill-pgbackrest.conf")
+# One file for each repository: its time is that of the last drill that passed. `schedule` makes those that are missing.
+TIMES = Path("/var/lib/pgbackrest/schedule")
 QUIET = ("--log-level-console=off", "--log-level-stderr=error")
 # A segment that was just finished is on its way; archiving that is behind by more than this is a problem by itself.
 WAL_WAIT_SECONDS = 300
 _PAUSE_SECONDS = 0.5
 _REMOTE_MEMBERS = re.compile(r"^pg\d+-.*\n", re.MULTILINE)
+_REPOSITORY = re.compile(r"^repo(\d+)-path=", re.MULTILINE)
+# The code in the JSON of a repository that cannot tell.
+_SILENT = 99
 
 
 @dataclass(frozen=True)
 class Backup:
-    """A backup in the repository."""
+    """A backup in a repository."""
 
     label: str
     bytes: int
     """Size of the database when it was made."""
+    made: int
+    """When it was complete, in seconds since 1970."""
 
 
 @dataclass(frozen=True)
 class Repository:
-    """The stanza's place in the repository."""
+    """The stanza's place in one of the repositories."""
 
     stanza: str
+    number: int
+    """pgBackRest's."""
+
+    @classmethod
+    def every(cls, stanza: str) -> list[Repository]:
+        """Return each repository of the configuration."""
+        return [cls(stanza, int(number)) for number in _REPOSITORY.findall(CONFIG.read_text())]
 
     def newest(self) -> Backup:
         """Return the newest backup without an error, of whatever type."""
@@ -42,7 +60,7 @@ class Repository:
         if not good:
             raise Failed(f'the stanza "{self.stanza}" has no backup')
         last = max(good, key=lambda backup: int(backup["timestamp"]["stop"]))
-        return Backup(str(last["label"]), int(last["info"]["size"]))
+        return Backup(str(last["label"]), int(last["info"]["size"]), int(last["timestamp"]["stop"]))
 
     def wait_for(self, segment: str) -> None:
         """Wait until the segment is archived; the names of segments of one timeline are in order."""
@@ -71,12 +89,16 @@ class Repository:
     @property
     def restore_command(self) -> str:
         """Fetches WAL for PostgreSQL."""
-        return f'pgbackrest --config={OWN_CONFIG} --stanza={self.stanza} archive-get %f "%p"'
+        return f'pgbackrest --config={OWN_CONFIG} --stanza={self.stanza} --repo={self.number} archive-get %f "%p"'
 
     @staticmethod
     def forget() -> None:
         """Remove what a restore needed."""
         OWN_CONFIG.unlink(missing_ok=True)
+
+    def passed(self) -> None:
+        """Set the time of the last drill that passed, which stays when the backup expires."""
+        (TIMES / f"drilled-{self.number}").touch()
 
     def annotate(self, backup: Backup, note: str) -> None:
         """Note the drill's result on the backup, where `pgbackrest info` shows it whatever becomes of the database."""
@@ -91,7 +113,25 @@ class Repository:
 
     def _info(self) -> dict[str, Any]:
         document = json.loads(run("pgbackrest info", self._command(CONFIG, "--output=json", "info")))
-        return next((dict(entry) for entry in document if entry["name"] == self.stanza), {})
+        found = next((dict(entry) for entry in document if entry["name"] == self.stanza), {})
+        for repository in found.get("repo", []):
+            if repository["status"]["code"] == _SILENT:
+                raise Failed(f"the repository does not answer: {' '.join(repository['status']['message'].split())}")
+        return found
 
     def _command(self, config: Path, *words: str) -> list[str]:
-        return ["pgbackrest", f"--config={config}", f"--stanza={self.stanza}", *QUIET, *words]
+        about = (f"--config={config}", f"--stanza={self.stanza}", f"--repo={self.number}")
+        return ["pgbackrest", *about, *QUIET, *words]
+
+
+def newest(stanza: str) -> tuple[Repository, Backup]:
+    """Return the newest backup of all repositories, and which has it; one that has none or is away is passed over."""
+    found, problem = [], Failed(f'the stanza "{stanza}" has no repository')
+    for repository in Repository.every(stanza):
+        try:
+            found.append((repository, repository.newest()))
+        except Failed as failed:
+            problem = failed
+    if not found:
+        raise problem
+    return max(found, key=lambda pair: pair[1].made)

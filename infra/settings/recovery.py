@@ -43,7 +43,7 @@ class BackupSettings:
     drill_schedule: str | None = field(
         default="0 3 * * 0",
         metadata=about(
-            "When the newest backup is restored into a throw-away instance and checked, as five cron fields; null: "
+            "When the newest backup of each repository is restored on trial and checked, as five cron fields; null: "
             "only when `make restore-drill` is called.",
             form="cron",
         ),

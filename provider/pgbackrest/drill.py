@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 from provider.errors import PipeError
-from provider.pgbackrest.drilled import complaint, drills
+from provider.pgbackrest.drilled import FIND_TIMES, complaint, drills, read_times
 from provider.pgbackrest.run import Container
 from provider.pgbackrest.stanza import ERRORS_ONLY
 from provider.resource import Context, Field, Resource
@@ -41,14 +41,18 @@ class Drill(Resource):
 def _warn(context: Context, properties: Properties) -> None:
     """Warn; a repository that cannot be asked now is no reason to stop."""
     stanza = str(properties["stanza"])
-    container = Container(context, properties["container"], properties.get("user"))
+    where = (context, properties["container"], properties.get("user"))
     try:
-        result = container.run([f"--stanza={stanza}", *ERRORS_ONLY, "--output=json", "info"])
+        result = Container(*where).run([f"--stanza={stanza}", *ERRORS_ONLY, "--output=json", "info"])
         if result.code:
             raise PipeError(result.error)
-        known = drills(json.loads(result.stdout), stanza)
+        times = Container(*where, "find").run(FIND_TIMES)
+        if times.code:
+            raise PipeError(times.error)
+        known = drills(json.loads(result.stdout), stanza, read_times(times.stdout))
     except (PipeError, ValueError) as error:
         context.warning(f'the drills of "{stanza}" are not known: {error}')
         return
-    if text := complaint(known, stanza, properties.get("maxAgeDays"), datetime.now(UTC)):
-        context.warning(text)
+    for one in known:
+        if text := complaint(one, stanza, properties.get("maxAgeDays"), datetime.now(UTC)):
+            context.warning(text)

@@ -84,6 +84,14 @@ COMMENT ON COLUMN upkeep.runs.ended_at IS 'When it ended.';
 COMMENT ON COLUMN upkeep.runs.status IS 'succeeded or failed.';
 COMMENT ON COLUMN upkeep.runs.message IS 'What the command returned, or why it failed.';
 
+-- Since drills are made of every repository.
+COMMENT ON COLUMN upkeep.drills.backup
+IS 'Label of the backup, or of one in each of several repositories; null: there was none.';
+COMMENT ON COLUMN upkeep.drills.bytes IS 'Size of the database in that backup, or in the one that took longest.';
+COMMENT ON COLUMN upkeep.drills.recovery_seconds
+IS 'From the first restored file to the end of the recovery; the longest.';
+COMMENT ON COLUMN upkeep.drills.recovery_point IS 'The newest moment that was restored, from every repository.';
+
 COMMENT ON COLUMN upkeep.index_usage.schema_name IS 'Schema of the index.';
 COMMENT ON COLUMN upkeep.index_usage.observed_since IS 'Since when its use is observed.';
 

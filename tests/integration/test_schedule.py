@@ -96,8 +96,8 @@ def test_a_drill_that_does_not_pass_waits_for_its_next_time(engine: docker.Docke
             "the drill that was due three hours ago",
         )
         eventually(
-            lambda: container.exec_run(["find", "/var/lib/pgbackrest/backup/s/.last-drill", "-mmin", "-60"]).output,
-            lambda found: found != b"",
+            lambda: container.exec_run(["find", "/var/lib/pgbackrest/schedule/drill-1", "-mmin", "-60"]).output,
+            lambda found: found == b"/var/lib/pgbackrest/schedule/drill-1\n",
             timeouts.COMMAND,
             "its time file, as it ran",
         )
@@ -116,5 +116,7 @@ def test_what_is_not_due_waits(engine: docker.DockerClient) -> None:
             "the schedule waiting",
         )
         assert "called" not in log(container)
+        found = container.exec_run(["ls", "/var/lib/pgbackrest/schedule"])
+        assert found.output == b"drilled-1\nfull-1\n", "a drill is due from now on, whoever makes it"
     finally:
         container.remove(force=True)

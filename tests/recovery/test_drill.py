@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group
 LARGEST = (
     "find /var/lib/pgbackrest/backup -path '*/bundle/*' -type f -printf '%s %p\\n' | sort -n | tail -1 | cut -d' ' -f2"
 )
+TIME = "/var/lib/pgbackrest/schedule/drilled-1"
 FLIP = """
 import sys
 with open(sys.argv[1], "r+b") as file:
@@ -56,6 +57,16 @@ def damaged(stack: Stack) -> Iterator[None]:
         yield
     finally:
         flip()
+
+
+def test_a_preview_warns_that_a_drill_is_overdue(drilled: Stack) -> None:
+    """Here by the file alone: no backup is as old."""
+    assert drilled.execute("scheduler", "touch", "-d", "11 days ago", TIME) == (0, "")
+    text = f'no restore drill of "{drilled.name}" has passed in repository 1 for 11 days; one is due every 10 days'
+    assert text in drilled.make("preview")
+    drilled.make("restore-drill", timeout=timeouts.DRILL)
+    assert drilled.execute("scheduler", "find", TIME, "-mmin", "-60") == (0, f"{TIME}\n")
+    assert "no restore drill of" not in drilled.make("preview")
 
 
 def test_a_drill_passes_while_clients_write_and_is_recorded(drilled: Stack) -> None:

@@ -129,6 +129,27 @@ def test_the_database_can_be_restored_from_there(repositories: Repositories, num
         container.remove(force=True, v=True)
 
 
+def test_a_drill_restores_from_each_and_leaves_each_as_it_was(repositories: Repositories) -> None:
+    stack, everywhere = repositories.stack, [one["key"] for one in repositories.info()["repo"]]
+
+    def labels() -> list[tuple[int, str]]:
+        return [(one["database"]["repo-key"], one["label"]) for one in repositories.info()["backup"]]
+
+    before = labels()
+    said = stack.make("restore-drill", timeout=len(everywhere) * timeouts.DRILL)
+    assert said.splitlines()[-1] == "the drill passed"
+    assert labels() == before
+    newest = {one["database"]["repo-key"]: one for one in repositories.info()["backup"]}
+    for number in everywhere:
+        assert newest[number]["annotation"]["drill"].startswith("passed "), number
+        done = stack.run(
+            "bin/pgbackrest", f"--repo={number}", "--output=text", "--verbose", "verify", timeout=timeouts.UP
+        )
+        assert "status: ok" in done.stdout, done.stdout + done.stderr
+    recorded = stack.sql("SELECT backup FROM upkeep.drills ORDER BY number DESC LIMIT 1", leader(stack))
+    assert recorded == [", ".join(f"{newest[number]['label']} in repository {number}" for number in everywhere)]
+
+
 @REMOTE
 def test_what_serves_the_members_cannot_delete_a_backup(repositories: Repositories, number: int) -> None:
     stack = repositories.stack
