@@ -60,7 +60,7 @@ def damaged(stack: Stack) -> Iterator[None]:
 
 
 def test_a_preview_warns_that_a_drill_is_overdue(drilled: Stack) -> None:
-    """Here by the file alone: no backup is as old."""
+    """Here by the file alone: no backup is as old, and none has a note of a drill yet, for this comes first."""
     assert drilled.execute("scheduler", "touch", "-d", "11 days ago", TIME) == (0, "")
     text = f'no restore drill of "{drilled.name}" has passed in repository 1 for 11 days; one is due every 10 days'
     assert text in drilled.make("preview")
