@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from provider import engine
 from provider.errors import PipeError
-from provider.patroni.plan import Readiness, readiness, successor
+from provider.patroni.plan import Readiness, may_lead, readiness, successor
 from provider.patroni.rest import Rest, Unreachable, refused
 from provider.patroni.wake import wake
 from provider.resource import Context, Field, Resource, State
@@ -86,11 +86,11 @@ def leads(rest: Rest, endpoint: str) -> bool:
 
 
 def can_hand_over(rest: Rest, endpoint: str) -> bool:
-    """Say whether the node leads and another one streams."""
+    """Say whether the node leads and another one streams that may lead."""
     if not leads(rest, endpoint):
         return False
     members = rest.send("GET", endpoint, "/cluster").document.get("members", [])
-    return any(member.get("state") == "streaming" for member in members)
+    return any(may_lead(member, str(member.get("state"))) for member in members)
 
 
 def synchronous(rest: Rest, endpoints: list[str]) -> bool:
@@ -108,10 +108,10 @@ def await_successor(context: Context, rest: Rest, endpoint: str, endpoints: list
     deadline = time.monotonic() + SUCCESSOR_SECONDS
     while leads(rest, endpoint):
         members = rest.send("GET", endpoint, "/cluster").document.get("members", [])
-        streaming = [member for member in members if member.get("state") == "streaming"]
-        ready = any(m.get("role") == "sync_standby" for m in streaming) or not synchronous(rest, [endpoint])
+        able = [member for member in members if may_lead(member, str(member.get("state")))]
+        ready = any(m.get("role") == "sync_standby" for m in able) or not synchronous(rest, [endpoint])
         late = time.monotonic() > deadline
-        if streaming and (ready or late):
+        if able and (ready or late):
             return True
         if late or not _one_streams(rest, others):
             return False
@@ -122,7 +122,7 @@ def await_successor(context: Context, rest: Rest, endpoint: str, endpoints: list
 
 def _one_streams(rest: Rest, endpoints: list[str]) -> bool:
     answers = rest.reachable(endpoints, "/patroni")
-    return any(answer.document.get("replication_state") == "streaming" for _, answer in answers)
+    return any(may_lead(answer.document, str(answer.document.get("replication_state"))) for _, answer in answers)
 
 
 def hand_over_from(context: Context, rest: Rest, leaving: list[str]) -> None:

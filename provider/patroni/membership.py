@@ -94,7 +94,7 @@ class Membership(Resource):
                 context.info(f'member "{new["member"]}" leads: it is replaced last, after it has handed over')
             elif leads(rest, endpoint):
                 context.warning(
-                    f'member "{new["member"]}" leads and no other one streams: nobody writes while it is replaced'
+                    f'member "{new["member"]}" leads and no other one may follow it: nobody writes while it is replaced'
                 )
         return super().preview(context, old, new)
 
@@ -107,7 +107,7 @@ class Membership(Resource):
                 context.info(f'member "{id_}" leads and hands over before its container is replaced')
                 hand_over_from(context, rest, [endpoint])
             elif leads(rest, endpoint):
-                context.warning(f'member "{id_}" leads and no other one streams: writes stop until it is back')
+                context.warning(f'member "{id_}" leads and no other one may follow it: writes stop until it is back')
             when_away(rest, list(new["endpoints"]), id_, endpoint)
         return new
 

@@ -188,14 +188,19 @@ def restart_order(members: Mapping[str, str]) -> list[str]:
     return sorted(members, key=lambda name: (leads(members[name]), name))
 
 
+def may_lead(status: Mapping[str, Any], state: str) -> bool:
+    """Say whether a node streams by its `state` and is not one that lies behind on purpose and never leads."""
+    return state == "streaming" and not (status.get("tags") or {}).get("nofailover")
+
+
 def successor(members: Iterable[Mapping[str, Any]], leaving: Collection[str]) -> str | None:
-    """Return who takes the lead from one of the `leaving` nodes: a streaming node that stays.
+    """Return who takes the lead from one of the `leaving` nodes: a streaming node that stays, and may lead.
 
     In synchronous mode Patroni lets only the replica take over that commits wait for, so that one comes first.
     """
-    streaming = [m for m in members if m.get("state") == "streaming" and m["name"] not in leaving]
-    streaming.sort(key=lambda member: (member.get("role") != "sync_standby", str(member["name"])))
-    return str(streaming[0]["name"]) if streaming else None
+    able = [m for m in members if may_lead(m, str(m.get("state"))) and m["name"] not in leaving]
+    able.sort(key=lambda member: (member.get("role") != "sync_standby", str(member["name"])))
+    return str(able[0]["name"]) if able else None
 
 
 def slot_name(member: str) -> str:

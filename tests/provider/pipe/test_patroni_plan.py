@@ -186,8 +186,8 @@ def test_errors_are_pgbackrests_own_lines() -> None:
     assert result.error_code == 82
 
 
-def streams(name: str, role: str = "replica", state: str = "streaming") -> dict[str, str]:
-    return {"name": name, "role": role, "state": state}
+def streams(name: str, role: str = "replica", state: str = "streaming", **tags: bool) -> dict[str, Any]:
+    return {"name": name, "role": role, "state": state, "tags": tags}
 
 
 @pytest.mark.parametrize(
@@ -197,10 +197,19 @@ def streams(name: str, role: str = "replica", state: str = "streaming") -> dict[
         ([streams("member-1"), streams("member-2", "sync_standby")], {"member-0"}, "member-2"),
         ([streams("member-1"), streams("member-2", "sync_standby")], {"member-0", "member-2"}, "member-1"),
         ([streams("member-1", state="starting"), streams("member-0", "leader", "running")], {"member-0"}, None),
+        ([streams("member-1", nofailover=True), streams("member-2")], {"member-0"}, "member-2"),
+        ([streams("member-1", nofailover=True)], {"member-0"}, None),
     ],
-    ids=["the first that streams", "the synchronous one", "not one that goes as well", "nobody"],
+    ids=[
+        "the first that streams",
+        "the synchronous one",
+        "not one that goes as well",
+        "nobody",
+        "not one that lies behind on purpose",
+        "that one alone",
+    ],
 )
 def test_who_takes_the_lead_streams_and_stays(
-    members: list[dict[str, str]], leaving: set[str], expected: str | None
+    members: list[dict[str, Any]], leaving: set[str], expected: str | None
 ) -> None:
     assert successor(members, leaving) == expected
