@@ -39,6 +39,14 @@ def what_holds_data_is_protected(settings: Settings) -> Iterator[Fault]:
         yield fault("protect", False, f"must be true in {settings.environment}, which holds data", fix)
 
 
+@rule("environment", "proxy.instances")
+def what_holds_data_has_two_proxies(settings: Settings) -> Iterator[Fault]:
+    """Staging and prod have two proxies."""
+    if settings.environment in ("staging", "prod") and settings.proxy.instances == 1:
+        allowed = f"must be 2 in {settings.environment}, or losing one proxy takes every client off the database"
+        yield fault("proxy.instances", 1, allowed, "remove it for the default, 2")
+
+
 @rule("network.bind_address", "network.hostnames")
 def a_reachable_address_has_a_name(settings: Settings) -> Iterator[Fault]:
     """A bind_address beyond the loopback needs hostnames, or no client can verify the server's certificate."""

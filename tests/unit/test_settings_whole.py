@@ -48,6 +48,14 @@ def test_data_that_matters_is_protected(environment: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("environment", ["staging", "prod"])
+def test_data_that_matters_is_reached_through_two_proxies(environment: str) -> None:
+    assert lines({"environment": environment, "protect": True, "proxy.instances": 1}) == [
+        f"pipe:proxy.instances = 1: must be 2 in {environment}, or losing one proxy takes every client off the "
+        "database; remove it for the default, 2"
+    ]
+
+
 def test_every_fault_is_listed_at_once_and_counted() -> None:
     with pytest.raises(SettingsError) as caught:
         load(
