@@ -70,6 +70,16 @@ def test_what_is_wrong_with_members(found: dict[str, Any] | None, text: str) -> 
     assert wrong(members(NAMES, found, 16)) == [text]
 
 
+@pytest.mark.parametrize("state", ["stopped", "start failed", "crashed"])
+def test_a_member_that_does_not_run_is_told_where_it_says_why(state: str) -> None:
+    (_, found) = members(NAMES, cluster(LEADER, {**REPLICA, "state": state}), 16)
+    assert not found.ok
+    assert found.hint == (
+        "its log says why: `docker logs`. On a full disk it needs room; one whose data is damaged is copied anew by "
+        "`bin/patronictl reinit`."
+    )
+
+
 def test_a_pending_restart_is_told_and_is_not_wrong() -> None:
     found = members(NAMES, cluster({**LEADER, "pending_restart": True}, REPLICA), 16)
     assert wrong(found) == []
