@@ -16,6 +16,8 @@ REJOIN = 90
 """A member that comes back with its volume streams again."""
 FAILOVER = 90
 """A lost primary's lease runs out (ttl), and another member leads."""
+OUTAGE = 60
+"""Writes, when a node is lost: three times what its lease (ttl, 20), an election, a promotion and proxies take idle."""
 HEALTH = 180
 """After a fault every member leads or streams again, rewound or copied anew, and commits wait for a replica."""
 FORGOTTEN = 90

@@ -27,6 +27,8 @@ class Outcome:
     before: str
     """Who led before."""
     after: str
+    since: float
+    """When the fault began, of the wall clock."""
     outage: float
     """The longest time in which no client got a row acknowledged."""
     reads: float
@@ -82,6 +84,7 @@ def once(subject: Subject, scenario: Scenario) -> Outcome:
         scenario=scenario.key,
         before=before,
         after=subject.leader(),
+        since=since,
         outage=began - stopped,
         reads=reads[1] - reads[0],
         reads_meanwhile=len(reader.between(stopped, began)),

@@ -33,6 +33,10 @@ class Scenario:
     refused: frozenset[str] = frozenset()
     """SQLSTATEs that clients see beside dropped connections."""
     may_lose: bool = False
+    lease: bool = False
+    """Whether writes are out until somebody's lease has run out (`ttl`)."""
+    anew: bool = False
+    """Whether all of etcd begins anew, and with it the lease."""
     reads: bool = True
     """Whether the read-only endpoint answers while writes are out."""
     leader: str | None = None
@@ -84,6 +88,7 @@ SCENARIOS = (
         " a commit that comes past them waits for a replica that no longer follows.",
         moves=1,
         aim=20.0,
+        lease=True,
     ),
     Scenario(
         "container-killed",
@@ -94,6 +99,7 @@ SCENARIOS = (
         "`docker start` of the container, or `make up ARGS=--refresh`; it rewinds and follows by itself.",
         moves=1,
         aim=20.0,
+        lease=True,
     ),
     Scenario(
         "node-frozen",
@@ -104,6 +110,7 @@ SCENARIOS = (
         "`docker unpause`; it rewinds and follows by itself.",
         moves=1,
         aim=20.0,
+        lease=True,
     ),
     Scenario(
         "unplugged",
@@ -114,6 +121,7 @@ SCENARIOS = (
         "Mend the network; it rewinds and follows by itself.",
         moves=1,
         aim=20.0,
+        lease=True,
     ),
     Scenario(
         "mute",
@@ -124,6 +132,7 @@ SCENARIOS = (
         "Mend the network; it rewinds and follows by itself.",
         moves=1,
         aim=20.0,
+        lease=True,
     ),
     Scenario(
         "deaf",
@@ -135,6 +144,7 @@ SCENARIOS = (
         "Mend the network; it rewinds and follows by itself.",
         moves=1,
         aim=20.0,
+        lease=True,
     ),
     Scenario(
         "volume-deleted",
@@ -145,6 +155,7 @@ SCENARIOS = (
         "`make up ARGS=--refresh` makes the node anew; it copies its data from the repository.",
         moves=1,
         aim=20.0,
+        lease=True,
     ),
     Scenario(
         "replica-frozen",
@@ -154,6 +165,7 @@ SCENARIOS = (
         "Commits wait until its own lease runs out (`ttl`); then another replica is the synchronous one.",
         "`docker unpause`; it catches up by itself.",
         aim=20.0,
+        lease=True,
     ),
     Scenario(
         "etcd-one",
@@ -180,6 +192,7 @@ SCENARIOS = (
         consensus.lost,
         "The primary goes on, as above; the figure is that of the command.",
         "`make rebuild-consensus` makes an empty store, which the primary fills; commits wait for some seconds.",
+        anew=True,
         reads=False,
     ),
     Scenario(
@@ -189,6 +202,7 @@ SCENARIOS = (
         nodes.everything_restarted,
         "etcd elects, a member that has all commits leads, the others follow. The engine does it by itself when it"
         " starts after a power cut.",
+        anew=True,
         reads=False,
     ),
     Scenario(
@@ -240,6 +254,7 @@ SCENARIOS = (
         "`docker start` of the container; it rewinds, and what only it had is gone.",
         moves=1,
         aim=20.0,
+        lease=True,
         may_lose=True,
     ),
 )

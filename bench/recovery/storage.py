@@ -10,6 +10,9 @@ from bench.recovery.shapes import LIMITED, Subject
 from tests import timeouts
 from tests.asserts.eventually import eventually
 
+# What `make status` says of a member that has stopped.
+ROOM = "On a full disk it needs room"
+
 
 @contextlib.contextmanager
 def full(subject: Subject, leader: str) -> Iterator[None]:
@@ -21,7 +24,14 @@ def full(subject: Subject, leader: str) -> Iterator[None]:
     assert leader == LIMITED, f"{leader} leads, whose volume has no limit"
     with faults.volume_filled(subject.stack, leader) as fill:
         eventually(lambda: _used_up(subject, leader, fill), bool, timeouts.FAILOVER, "another member leads")
+        eventually(lambda: _hint(subject, leader), lambda hint: ROOM in hint, timeouts.COMMAND, "a hint of the status")
         yield
+
+
+def _hint(subject: Subject, member: str) -> str:
+    """Return what `make status` advises about a member that it finds wrong."""
+    said = subject.stack.run("make", "status", f"STACK={subject.stack.name}").stdout
+    return "".join(said.partition(f"BAD  {member} ")[2].splitlines()[1:2])
 
 
 def _used_up(subject: Subject, member: str, fill: Callable[[], None]) -> bool:

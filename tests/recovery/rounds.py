@@ -8,6 +8,7 @@ from bench.recovery.run import Outcome, once
 from bench.recovery.scenarios import SCENARIOS, Scenario
 from bench.recovery.shapes import Shape, Subject
 from bench.recovery.watch import at_once
+from tests import timeouts
 
 STEPPED_DOWN = re.compile(r"^(\S+ \S+) INFO: Demoting self \(offline\)", re.MULTILINE)
 TOOK_OVER = re.compile(r"^(\S+ \S+) INFO: promoted self to leader by acquiring session lock", re.MULTILINE)
@@ -19,7 +20,10 @@ def of(shape: Shape) -> list[Scenario]:
 
 
 def assert_survived(subject: Subject, scenario: Scenario) -> Outcome:
-    """One round: nothing lost, never two primaries, nothing said but dropped connections, all healthy afterwards."""
+    """One round: nothing lost, never two primaries, nothing said but dropped connections, all healthy afterwards.
+
+    What is to take less than a lease (ttl) waits for none to run out, and where the lead stays it was never free.
+    """
     outcome = once(subject, scenario)
     assert outcome.doubled == 0
     assert scenario.may_lose or outcome.lost == 0
@@ -32,11 +36,26 @@ def assert_survived(subject: Subject, scenario: Scenario) -> Outcome:
         assert outcome.after == outcome.before
     if scenario.reads:
         assert outcome.reads_meanwhile > 0, "the read-only endpoint answered nothing while writes were out"
+    if scenario.reads and scenario.lease:
+        assert outcome.reads < outcome.outage, "the read-only endpoint was away for as long as writes were"
+    ttl = subject.settings.failover.ttl
+    limit = ttl if scenario.aim and scenario.aim < ttl else timeouts.OUTAGE
+    assert outcome.outage < limit, f"writes were out for {outcome.outage:.0f} s"
+    if scenario.moves <= 1 and not scenario.anew:
+        assert _took_over(subject, outcome) == scenario.moves * [outcome.after]
     return outcome
 
 
 def assert_stepped_down_first(subject: Subject, outcome: Outcome) -> None:
     """A leader that was cut off closed its sessions before the next one took over. All share one clock."""
-    stepped_down = STEPPED_DOWN.findall(subject.stack.logs(outcome.before))
-    took_over = TOOK_OVER.findall(subject.stack.logs(outcome.after))
-    assert stepped_down[-1] < took_over[-1]
+    stepped_down = STEPPED_DOWN.findall(subject.stack.logs(outcome.before, outcome.since))
+    took_over = TOOK_OVER.findall(subject.stack.logs(outcome.after, outcome.since))
+    assert stepped_down, f"{outcome.before} never stepped down"
+    assert stepped_down[0] < took_over[0]
+
+
+def _took_over(subject: Subject, outcome: Outcome) -> list[str]:
+    """Return who was promoted since the fault because nobody held the lease any more."""
+    return [
+        member for member in subject.addresses for _ in TOOK_OVER.findall(subject.stack.logs(member, outcome.since))
+    ]
