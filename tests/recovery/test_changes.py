@@ -18,6 +18,7 @@ from cryptography import x509
 from bench.changes.catalog import CHANGES, Change
 from bench.changes.run import once, running
 from bench.scratch import copy
+from infra.settings import check
 from provider.patroni.dynamic_config import TAKEN_BACK
 from tests import timeouts
 from tests.asserts.eventually import eventually
@@ -27,6 +28,8 @@ from tests.recovery.expired import expire
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group("changes")]
 
+# What a new leader says of a lead that it was handed.
+HANDED_OVER = "Cleaning up failover key after acquiring leader lock"
 STARTED = "SELECT pg_postmaster_start_time()"
 # Where each program shows its certificate inside the stack's network, and how one asks it for that.
 SHOWN = {
@@ -48,10 +51,14 @@ def stack() -> Iterator[Stack]:
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.key)
 def test_nothing_is_lost_and_nobody_is_told_more_than_that_a_session_ended(stack: Stack, change: Change) -> None:
+    since = time.time()
     outcome = once(stack, change, 1)
     assert (outcome.lost, outcome.doubled, outcome.refusals) == (0, 0, [])
     assert set(outcome.replaced) == change.replaced
     assert outcome.moved is change.moves
+    assert outcome.outage < check.check(stack.name).failover.ttl, "no lease had to run out"
+    if change.moves:
+        assert HANDED_OVER in stack.logs(leader(stack), since)
 
 
 def test_every_program_shows_its_renewed_certificate(stack: Stack) -> None:
