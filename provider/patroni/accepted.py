@@ -51,8 +51,16 @@ def check(context: Context, containers: Sequence[str], parameters: Mapping[str, 
 
 
 def _file(context: Context, container: str) -> dict[str, tuple[str, bool]]:
-    """Return each parameter of the file with its value and whether it is refused; empty where nobody answers."""
+    """Return each parameter of the file with its value and whether it is refused; empty where nobody answers.
+
+    Raises PipeError when the container is down: by itself it will never answer.
+    """
     with engine.api(context.config) as api:
+        if not api.inspect_container(container)["State"]["Running"]:
+            raise PipeError(
+                f'"{container}" does not run, so nobody can tell whether its PostgreSQL takes the change',
+                f"`docker start {container}`, or `make up ARGS=--refresh`",
+            )
         command = api.exec_create(container, ["psql", "-XAtq", "-F", "\t", "-c", _FILE])["Id"]
         output, _ = api.exec_start(command, demux=True)
         if api.exec_inspect(command)["ExitCode"] != 0:

@@ -5,6 +5,7 @@ Each refusal is one clear sentence, a status that is not 0, and nothing is chang
 
 from __future__ import annotations
 
+import re
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -14,9 +15,11 @@ from typing import Any
 import pytest
 
 from cli import state
-from cli.obstacles import look, rules
+from cli.__main__ import main
+from cli.obstacles import rules
 from cli.session import Session
 from infra.settings import check
+from provider.patroni.dynamic_config import TAKEN_BACK
 from tests import timeouts
 from tests.asserts.eventually import eventually
 from tests.asserts.replication import assert_replicated, leader, roles
@@ -123,11 +126,16 @@ def test_a_wrong_environment_is_one_sentence(stack: Stack, settings: dict[str, s
             assert said.count("error: ") == 1
 
 
-def test_a_disk_that_is_nearly_full(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_is_nearly_full(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(rules, "FREE_MB_OF_A_MEMBER", 10**9)
-    session = Session.current(stack.name)
-    with pytest.raises(rules.Obstacles, match=r"^the disk of Docker's engine \(.*\) has \d+ MB free, and 2"):
-        look.refuse(session)
+    monkeypatch.setenv("STACK", stack.name)
+    with untouched(stack):
+        assert main(["up"]) == 1
+    fact, *_, last = capsys.readouterr().err.splitlines()
+    assert re.match(r"error: the disk of Docker's engine \(.*\) has \d+ MB free, and 2 members may need", fact)
+    assert last == "nothing was changed"
 
 
 def test_a_database_of_another_cluster_is_not_taken_for_the_stacks(stack: Stack) -> None:
@@ -160,12 +168,17 @@ def test_an_up_while_a_failover_goes_on_loses_nothing(stack: Stack) -> None:
 
         during = stack.run("make", "up", f"STACK={stack.name}", timeout=timeouts.UP)
 
-        assert "Traceback" not in during.stdout + during.stderr
+        said = during.stdout + during.stderr
+        assert during.returncode != 0
+        assert f'error: "pipe-{stack.name}-{lost}" does not run, so nobody can tell whether its PostgreSQL' in said
+        assert f"HINT: {TAKEN_BACK}" in said
+        assert "Traceback" not in said
         eventually(lambda: leader_but(stack, lost), bool, timeouts.FAILOVER, "another member leads")
         stack.container(lost).start()
         stack.up()
         assert_replicated(stack, replicas=1)
         ledger.wait_for_rows(1)
+    assert ledger.refusals() == []
     with stack.connect() as connection:
         assert ledger.verdict(connection).is_whole
     assert stack.sql("SHOW work_mem") == ["5MB"]
