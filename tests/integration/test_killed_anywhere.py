@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from bench import kills
-from bench.kills import VICTIMS, Life, moment
+from bench.kills import VICTIMS, Life
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("killed_anywhere")]
 
@@ -24,11 +24,6 @@ def seed() -> int:
     return int(os.environ.get("PIPE_SEED") or secrets.randbelow(2**31))
 
 
-@pytest.fixture(scope="module")
-def chance(seed: int) -> random.Random:
-    return random.Random(seed)
-
-
 @pytest.fixture(autouse=True)
 def shown(seed: int) -> None:
     """With every failure pytest shows what was printed."""
@@ -36,23 +31,23 @@ def shown(seed: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def life(chance: random.Random, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
-    with kills.life("anywhere", tmp_path_factory.mktemp("kills"), chance) as life:
+def life(seed: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
+    with kills.life("anywhere", tmp_path_factory.mktemp("kills"), random.Random(seed)) as life:
         yield life
 
 
-def test_a_first_up_is_killed(life: Life, chance: random.Random) -> None:
-    life.up(moment("up", chance, "everything"))
+def test_a_first_up_is_killed(life: Life) -> None:
+    life.play("up", "everything")
 
 
-@pytest.mark.parametrize("victim", ["docker", "pipe"])
-def test_a_provider_is_killed_while_clients_write(life: Life, chance: random.Random, victim: str) -> None:
-    life.update(moment("update", chance, victim))
+@pytest.mark.parametrize("victim", ["docker", "postgresql", "pipe"])
+def test_a_provider_is_killed_while_clients_write(life: Life, victim: str) -> None:
+    life.play("update", victim)
 
 
-def test_an_up_with_a_change_is_killed_while_clients_write(life: Life, chance: random.Random) -> None:
-    life.update(moment("update", chance, "everything"))
+def test_an_up_with_a_change_is_killed_while_clients_write(life: Life) -> None:
+    life.play("update", "everything")
 
 
-def test_a_destroy_is_killed(life: Life, chance: random.Random) -> None:
-    life.destroy(moment("destroy", chance, chance.choice(list(VICTIMS))))
+def test_a_destroy_is_killed(life: Life) -> None:
+    life.play("destroy", life.chance.choice(list(VICTIMS)))
