@@ -24,6 +24,8 @@ from docker.errors import DockerException
 
 ANSWERS_SECONDS = 90
 ENDS_SECONDS = 30
+# Containers get as long as each needs to end by itself, then the engine kills them.
+STOPS_SECONDS = 120
 POLL_SECONDS = 0.1
 CLIENT_SECONDS = 300
 # Set for the process that has a network of its own.
@@ -55,7 +57,7 @@ class OwnEngine:
 
     @property
     def runs(self) -> bool:
-        """Whether it was started and not killed since."""
+        """Whether it was started and has not ended since."""
         return self._daemon is not None
 
     def start(self) -> None:
@@ -96,6 +98,13 @@ class OwnEngine:
     def kill(self) -> None:
         """SIGKILL to the engine alone: the containers go on, and nobody answers for them."""
         _kill(self._daemon)
+        self._daemon = None
+
+    def stop(self) -> None:
+        """SIGTERM to the engine, as when the machine starts anew: it stops its containers and ends."""
+        if self._daemon is not None:
+            self._daemon.terminate()
+            self._daemon.wait(STOPS_SECONDS)
         self._daemon = None
 
     def cut(self) -> None:
@@ -158,6 +167,9 @@ def own_engine(images: list[str]) -> Iterator[OwnEngine]:
 
 def in_own_network(module: str, arguments: Sequence[str]) -> int | None:
     """Run this module again in a network and with mounts of its own; None when this is that run already."""
+    if os.geteuid() or not shutil.which("dockerd"):
+        print("error: an engine of its own takes root, and dockerd on PATH", file=sys.stderr)
+        return 1
     if INSIDE not in os.environ:
         again = [sys.executable, "-m", module, *arguments]
         return subprocess.call(["unshare", "--net", "--mount", *again], env={**os.environ, INSIDE: "1"})

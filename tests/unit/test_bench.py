@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import random
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from bench import measure, migrations, only_migrations, report, timeline
+from bench import measure, migrations, only_migrations, own_engine, report, timeline
+from bench.kills import Broken, Life, Moment
 from bench.measure import Event
 from provider.sql.plan import migration_faults
 
@@ -114,3 +117,36 @@ def test_a_run_is_timed_and_its_whole_tree_is_weighed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("pid", [2**22 + 1])
 def test_a_process_that_is_gone_weighs_nothing(pid: int) -> None:
     assert measure.tree(pid) == [pid]
+
+
+@dataclass
+class Scripted(Life):
+    """Kills that hit or miss as they are told to."""
+
+    hits: list[bool] = field(default_factory=list[bool])
+    lines: list[int] = field(default_factory=list[int])
+
+    def update(self, at: Moment) -> bool:
+        self.lines.append(at.line)
+        return self.hits.pop(0)
+
+
+def test_a_round_whose_command_ended_before_the_kill_is_played_again_with_an_earlier_one() -> None:
+    life = Scripted(cast("Any", None), Path(), random.Random(1), hits=[False, False, True])
+    at = life.play("update", "pipe")
+    first, second, third = life.lines
+    assert second <= first // 2 + 1
+    assert third <= second // 2 + 1
+    assert at == Moment("update", "pipe", third)
+
+
+def test_a_round_without_a_kill_is_no_round() -> None:
+    life = Scripted(cast("Any", None), Path(), random.Random(1), hits=[False] * 3)
+    with pytest.raises(Broken, match="update ended before the kill, 3 times"):
+        life.play("update", "pipe")
+
+
+def test_an_engine_of_its_own_takes_root(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert own_engine.in_own_network("bench.engine_kills", []) == 1
+    assert capsys.readouterr().err == "error: an engine of its own takes root, and dockerd on PATH\n"
