@@ -139,8 +139,8 @@ SCENARIOS = (
         "nothing arrives at the primary",
         PRODUCTION,
         lambda subject, leader: faults.deaf_or_mute(subject.stack, leader, "INPUT"),
-        "As cut off; but etcd still hears the next renewal of the lease, of which the primary never learns, so the lease"
-        " runs from then on.",
+        "As cut off; but etcd still hears the next renewal of the lease, of which the primary never learns, so it is"
+        " replaced that much later.",
         "Mend the network; it rewinds and follows by itself.",
         moves=1,
         aim=20.0,

@@ -28,7 +28,14 @@ def stack() -> Iterator[Stack]:
         made.configure("database", replicas=2, delayed_replica_s=DELAY_S)
         made.configure("proxy", read_only_fallback=False)
         made.up()
+        eventually(lambda: has_tables(made, DELAYED), bool, DELAY_S + timeouts.REPLAYED, f"the tables on {DELAYED}")
         yield made
+
+
+def has_tables(stack: Stack, member: str) -> bool:
+    """Say whether a member has replayed the first `up`; before that there is no database to ask."""
+    status, text = stack.execute(member, "psql", "-XAtqd", "pipe", "-c", "SELECT to_regclass('pipe.organizations')")
+    return (status, text.strip()) == (0, "pipe.organizations")
 
 
 def seen(stack: Stack, member: str, name: str) -> bool:
