@@ -100,6 +100,8 @@ class Plan:
     settings: tuple[Setting, ...] = ()
     unchanged: int = 0
     errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What the providers warn of, such as a restore drill that failed or is overdue."""
     findings: tuple[Finding, ...] = ()
     """What the linter says of the pending migrations."""
     first_update: bool = False
@@ -134,7 +136,9 @@ def plan(stack: str, digest: Json, history: Sequence[Json] | None = None) -> Pla
         settings=() if last is None else tuple(_settings(last, digest)),
         # Without --show-sames the steps leave out most of what stays as it is; the summary counts all of it.
         unchanged=int(cast("Json", digest.get("changeSummary") or {}).get(SAME, 0)),
-        errors=tuple(_errors(digest)),
+        errors=tuple(_said(digest, "error")),
+        # Several resources, or several steps of one, may warn of the same.
+        warnings=tuple(dict.fromkeys(_said(digest, "warning"))),
         first_update=history is not None and last is None,
     )
 
@@ -283,8 +287,8 @@ def _settings(last: Json, digest: Json) -> Iterator[Setting]:
         )
 
 
-def _errors(digest: Json) -> Iterator[str]:
-    return (text for text in _diagnostics(digest, "error") if text)
+def _said(digest: Json, severity: str) -> Iterator[str]:
+    return (text for text in _diagnostics(digest, severity) if text)
 
 
 def _diagnostics(digest: Json, severity: str) -> Iterator[str]:

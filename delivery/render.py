@@ -1,7 +1,7 @@
 """A plan as the markdown of one comment. Pure.
 
-Order: what fails, what is lost, what changes, what the linter says of migrations, SQL that will run, settings, and how
-much stays as it is.
+Order: what fails, what is lost, what is warned of, what changes, what the linter says of migrations, SQL that will run,
+settings, and how much stays as it is.
 """
 
 from __future__ import annotations
@@ -60,6 +60,9 @@ def section(plan: Plan, sql_limit: int = 12_000) -> str:
     if lost:
         names = ", ".join(_code(change.name) for change in lost)
         parts.append(f"> [!CAUTION]\n> Data is lost: {names} would be {_past(lost)}.")
+    if plan.warnings:
+        title = f"### Warnings ({len(plan.warnings)})"
+        parts.append("\n\n".join([title, *(_fenced(warning, "text") for warning in plan.warnings)]))
     for kind in _TITLE:
         of_kind = plan.of(kind)
         if of_kind:
@@ -89,7 +92,10 @@ def headline(plan: Plan) -> str:
         words.append(f"{len(plan.findings)} finding{'s' if len(plan.findings) > 1 else ''} of the linter")
     if plan.settings:
         words.append(f"{len(plan.settings)} setting{'s' if len(plan.settings) > 1 else ''} changed")
-    return ", ".join(words) or "no changes"
+    words = words or ["no changes"]
+    if plan.warnings:
+        words.append(f"{len(plan.warnings)} warning{'s' if len(plan.warnings) > 1 else ''}")
+    return ", ".join(words)
 
 
 def _past(changes: Sequence[Change]) -> str:

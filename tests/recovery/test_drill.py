@@ -126,6 +126,8 @@ def test_a_damaged_backup_fails_the_drill_with_the_reason_and_an_alert(drilled: 
         preview = drilled.make("preview")
         assert "the restore drill of backup" in preview, "a preview warns"
         assert "unchanged" in preview
+        comment = drilled.make("preview-comment")
+        assert "no changes, 1 warning\n\n### Warnings (1)\n\n```text\nthe restore drill of backup" in comment
     drilled.make("restore-drill", timeout=timeouts.DRILL)
     assert "restore drill failed" not in drilled.make("status")
     assert "the restore drill of backup" not in drilled.make("preview")

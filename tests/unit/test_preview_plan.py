@@ -162,6 +162,13 @@ def test_errors_lose_their_colours() -> None:
     assert plan("s", {"diagnostics": diagnostics}).errors == ("pipe:database.replicas = 9: at most 5",)
 
 
+def test_what_several_resources_warn_of_is_said_once_with_its_hint() -> None:
+    text = 'no restore drill of "prod" has passed yet; one is due every 10 days\nHINT: make restore-drill STACK=prod'
+    diagnostics = [{"severity": "warning", "message": f"<{{%reset%}}>{text}<{{%reset%}}>\n"}] * 2
+    found = plan("prod", {"diagnostics": diagnostics})
+    assert (found.warnings, found.errors) == ((text,), ())
+
+
 def test_only_objects_and_lists_are_taken_apart() -> None:
     assert flatten_digest({"a": "010", "b": '{"c":{"d":[1]},"e":{}}', "f": "{broken"}) == {
         "a": "010",

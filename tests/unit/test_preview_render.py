@@ -65,6 +65,20 @@ def test_nothing_to_do_is_two_lines() -> None:
     assert render.section(Plan("prod", unchanged=84)) == "## `prod`: no changes\n\n84 unchanged."
 
 
+def test_a_warning_stands_between_what_is_lost_and_what_changes_and_is_counted() -> None:
+    warnings = ('the restore drill of backup "A" failed\nHINT: make status', "@someone ```")
+    section = render.section(Plan("prod", changes=(VOLUME,), warnings=warnings, unchanged=1))
+    assert section.startswith(
+        "## `prod`: 1 deleted, 2 warnings\n\n"
+        "> [!CAUTION]\n> Data is lost: `member-1` would be deleted.\n\n"
+        "### Warnings (2)\n\n"
+        '```text\nthe restore drill of backup "A" failed\nHINT: make status\n```\n\n'
+        "````text\n@someone ```\n````\n\n"
+        "### Deleted (1)\n"
+    )
+    assert render.headline(Plan("prod", warnings=warnings[:1])) == "no changes, 1 warning"
+
+
 def test_a_failure_says_so_first() -> None:
     section = render.section(Plan("prod", errors=("no such key",)))
     assert section.startswith("## `prod`: failed\n\n**The preview failed.**\n\n```text\nno such key\n```")
