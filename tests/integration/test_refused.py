@@ -86,7 +86,12 @@ def test_what_holds_data_is_protected() -> None:
                 r"lost would be a database of \d+ .B with 0 organizations and 0 users, and 1 backup, ", text
             )
             assert re.search(r"the last \(full\) of \d{4}-\d\d-\d\d ", text)
+            assert "; no backup that is kept has passed a restore drill\n" in text
             assert "Traceback" not in text
+            itself = stack.run("bin/pulumi", "destroy", "--yes", timeout=timeouts.DESTROY)
+            assert itself.returncode != 0
+            lost = next(line for line in text.splitlines() if line.startswith("lost would be "))
+            assert f'stack "{stack.name}" is protected; {lost}' in itself.stderr
             assert {c.id for c in stack.containers()} == containers, "nothing was half done"
         finally:
             document["config"]["pipe:protect"] = False
