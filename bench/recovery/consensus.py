@@ -11,6 +11,7 @@ from bench.recovery import faults
 from bench.recovery.shapes import Subject
 from tests import timeouts
 from tests.asserts.eventually import eventually
+from tests.fixtures import runbook
 
 CREDENTIALS = ("--cacert=/etc/pipe/ca.pem", "--cert=/etc/pipe/cert.pem", "--key=/etc/pipe/key.pem")
 
@@ -37,8 +38,10 @@ def leader(subject: Subject) -> str:
 def leader_killed(subject: Subject, primary: str) -> Iterator[None]:
     """Kill the member of etcd that leads; the others elect another."""
     del primary
-    with faults.killed(subject.stack, leader(subject)):
+    host = leader(subject)
+    with faults.killed(subject.stack, host):
         yield
+        runbook.run("start etcd", subject.stack, etcd=host)
 
 
 @contextlib.contextmanager
@@ -58,7 +61,7 @@ def lost(subject: Subject, leader: str) -> Iterator[None]:
         subject.stack.container(host).kill()
         faults.emptied(subject.stack, host)
     _outlived(subject, leader)
-    subject.stack.make("rebuild-consensus", timeout=timeouts.UP)
+    runbook.run("rebuild consensus", subject.stack)
     _reachable(subject, leader)
     yield
 

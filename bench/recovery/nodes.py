@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 from bench.recovery import consensus, faults
 from bench.recovery.shapes import Subject
-from tests import timeouts
-from tests.fixtures.stacks import succeeded
+from tests.fixtures import runbook
 
 
 @contextlib.contextmanager
@@ -49,8 +48,7 @@ def volume_deleted(subject: Subject, leader: str) -> Iterator[None]:
     try:
         yield
     finally:
-        name = subject.stack.name
-        succeeded(subject.stack.run("make", "up", f"STACK={name}", "ARGS=--refresh", timeout=timeouts.UP))
+        runbook.run("make it anew", subject.stack)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import pytest
 from tests import timeouts
 from tests.asserts.eventually import eventually
 from tests.asserts.replication import leader
+from tests.fixtures import runbook
 from tests.fixtures.stacks import Stack
 from tests.integration.test_backups import info
 
@@ -29,7 +30,7 @@ def test_wal_waits_for_the_repository(own_stack: Stack) -> None:
     assert status.returncode != 0, status.stdout
     assert own_stack.sql(f"SELECT count(*) FROM pg_ls_waldir() WHERE name = '{segment}'", primary) == ["1"]
 
-    own_stack.container("repository").start()
+    runbook.run("start the repository", own_stack)
     eventually(
         lambda: info(own_stack)["archive"][-1]["max"],
         lambda newest: newest >= segment,

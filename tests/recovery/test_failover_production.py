@@ -9,7 +9,7 @@ import pytest
 from bench.recovery import consensus, faults
 from bench.recovery.scenarios import Scenario
 from bench.recovery.shapes import PRODUCTION, Subject
-from tests import timeouts
+from tests.fixtures import runbook
 from tests.recovery import rounds
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("recovery")]
@@ -34,6 +34,7 @@ def test_libpq_itself_goes_to_the_other_proxy(subject: Subject) -> None:
     with faults.killed(subject.stack, "proxy-0"):
         words = ("-XAtc", "SELECT pg_is_in_recovery()")
         done = subject.stack.run("bin/psql", *words)
+        runbook.run("start a proxy", subject.stack)
     assert (done.returncode, done.stdout.strip()) == (0, "f"), done.stderr
 
 
@@ -52,7 +53,7 @@ def test_the_last_primary_leads_again_when_nobody_runs_and_etcd_is_lost(subject:
     for host in hosts:
         faults.emptied(subject.stack, host)
 
-    text = subject.stack.make("rebuild-consensus", timeout=timeouts.UP)
+    text = runbook.run("rebuild consensus", subject.stack)
 
     assert f"pipe-{subject.stack.name}-{last} was primary last: it starts first, and alone" in text
     subject.wait_for_health()

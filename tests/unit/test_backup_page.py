@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from tests.fixtures.pages import names_run
 from tests.fixtures.stacks import ROOT
-from tests.recovery.restore import page
+from tests.recovery.restore.page import PAGE
 
 
 def test_every_block_of_commands_is_run() -> None:
-    named = [name for name, _ in page.blocks()]
+    named = [name for name, _ in PAGE.commands()]
     assert None not in named
     assert len(named) == len(set(named))
-    assert set(named) == page.names_run_in(ROOT / "tests" / "recovery" / "restore")
+    assert set(named) == names_run("page", (ROOT / "tests" / "recovery" / "restore").glob("test_*.py"))
