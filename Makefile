@@ -42,7 +42,7 @@ restore-drill: .setup ## restore the newest backup on trial and check what comes
 	@$(PYTHON) -m cli restore-drill
 
 rehearse: .setup ## run pending migrations, and FILE=draft.sql, on a copy of the newest backup; OUT=file for markdown
-	@FILE="$(FILE)" OUT="$(OUT)" $(PYTHON) -m cli rehearse
+	@FILE="$(FILE)" OUT="$(OUT)" SIZE="$(SIZE)" $(PYTHON) -m cli rehearse
 
 seed: .setup ## fill an empty stack with invented data: SIZE=small, medium, 1m or 10m
 	@$(PYTHON) -m cli seed $(addprefix --size ,$(SIZE))

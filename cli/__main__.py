@@ -89,7 +89,7 @@ def dispatch(command: str, options: Sequence[str]) -> int:
         case "rehearse":
             from cli.rehearse import run as rehearse
 
-            return rehearse.run(session, os.environ.get("FILE"), os.environ.get("OUT"))
+            return rehearse.run(session, *(os.environ.get(name) for name in ("FILE", "OUT", "SIZE")))
         case "env":
             if environment.without_empty(session.environ) != session.environ:
                 print(f"unset {environment.PASSPHRASE}")

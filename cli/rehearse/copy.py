@@ -1,4 +1,7 @@
-"""The throw-away copy: a container like the stack's scheduler, on a volume of its own, serving a restored backup."""
+"""The throw-away copy: a container like the stack's scheduler, on a volume of its own, serving a restored backup.
+
+Of a stack that has none it serves nothing at first (`cli.rehearse.invented` fills it).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import secrets
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cli import containers, engine
@@ -21,18 +24,20 @@ _RESTORING, _SERVING = "restoring ", "serving"
 
 @dataclass(frozen=True)
 class Copy:
-    """Where it answers, and what it is a copy of."""
+    """Where it answers, and what it is a copy of; of no backup where there is none."""
 
+    container: str
     port: int
-    backup: str
-    bytes: int
+    backup: str | None = None
+    bytes: int = 0
 
 
 @contextmanager
-def serving(stack: str, settings: Sequence[str]) -> Iterator[Copy]:
+def serving(stack: str, settings: Sequence[str], *, empty: bool) -> Iterator[Copy]:
     """Restore the stack's newest backup and serve it on a port of the loopback address; nothing is left afterwards.
 
     :param settings: parameters of PostgreSQL, as name=value.
+    :param empty: restore nothing: the server has only what PostgreSQL itself makes.
     """
     api = engine.client()
     scheduler = api.inspect_container(containers.name_of(containers.running(api, stack, "scheduler")[0]))
@@ -43,7 +48,7 @@ def serving(stack: str, settings: Sequence[str]) -> Iterator[Copy]:
         api.create_volume(name, labels=labels)
         api.create_container(
             scheduler["Config"]["Image"],
-            ["-m", "drill.rehearsal", stack, *settings],
+            ["-m", "drill.rehearsal", stack, *(["--empty"] if empty else []), *settings],
             entrypoint=["python3"],
             name=name,
             labels=labels,
@@ -88,12 +93,13 @@ def _wait(api: Any, name: str) -> Copy:
         lines = api.logs(name, stdout=True, stderr=True).decode(errors="replace").splitlines()
         if _SERVING in lines:
             (binding,) = api.inspect_container(name)["NetworkSettings"]["Ports"][f"{POSTGRES_PORT}/tcp"]
-            label, size = next(line for line in lines if line.startswith(_RESTORING)).split()[1:]
-            return Copy(int(binding["HostPort"]), label, int(size))
+            served = Copy(name, int(binding["HostPort"]))
+            restored = next((line.split()[1:] for line in lines if line.startswith(_RESTORING)), None)
+            return replace(served, backup=restored[0], bytes=int(restored[1])) if restored else served
         if not api.inspect_container(name)["State"]["Running"]:
             raise UserError(
                 f"the copy did not come to life: {lines[-1] if lines else 'it wrote nothing'}",
-                "`make restore-drill` says more; docs/rehearsal.md tells what to do without a backup.",
+                "`make restore-drill` says more.",
             )
         time.sleep(_PAUSE_SECONDS)
 

@@ -101,7 +101,8 @@ class Rehearsal:
     """All of them, and on what."""
 
     stack: str
-    backup: str
+    backup: str | None
+    """None: the stack has none, and the rows are made up."""
     gigabytes: float
     migrations: tuple[Rehearsed, ...]
 

@@ -33,6 +33,8 @@ def markdown(rehearsal: Rehearsal) -> str:
 
 
 def _data(rehearsal: Rehearsal) -> str:
+    if rehearsal.backup is None:
+        return f"made-up data, {rehearsal.gigabytes:.2f} GB: {rehearsal.stack} has no backup"
     return f"backup {rehearsal.backup} of {rehearsal.stack}, {rehearsal.gigabytes:.2f} GB"
 
 

@@ -1,4 +1,7 @@
-"""Runs the pending migrations on a copy of the stack's newest backup, one after another, with clients at work."""
+"""Runs the pending migrations on a copy of the stack's newest backup, one after another, with clients at work.
+
+Of a stack that has no backup, the copy has its schema and made-up rows.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from pulumi import RunError
 
 from cli import connect, stackfile
 from cli.errors import UserError
-from cli.rehearse import copy, report
+from cli.rehearse import copy, invented, report
 from cli.rehearse.copy import Copy
 from cli.rehearse.load import Load
 from cli.rehearse.measured import Rehearsal, Rehearsed
@@ -53,19 +56,27 @@ class Target:
         return cls(turned("migrator"), turned("app"), outputs["ca_certificate"])
 
 
-def run(session: Session, draft: str | None, out: str | None) -> int:
+def run(session: Session, draft: str | None, out: str | None, size: str | None) -> int:
     """Rehearse and print the table; returns 1 when a migration failed.
 
     :param draft: path of a file that is not among the migrations yet: it comes after them.
     :param out: path of a file for the markdown.
+    :param size: how many rows are made up, as of `make seed`, where there is no backup.
     """
     outputs = session.outputs()
     files, scripts = _files(session, MIGRATIONS), _files(session, VERIFY)
     if draft:
         files.append(_draft(Path(draft), files))
-    print("restoring the newest backup of the stack into a copy", flush=True)
-    with copy.serving(session.stack, _memory(session)) as restored:
+    empty, rows = invented.has_no_backup(session.stack), invented.size(size)
+    if empty:
+        print(f"{session.stack} has no backup: making a copy of its schema with made-up data", flush=True)
+    else:
+        print("restoring the newest backup of the stack into a copy", flush=True)
+    with copy.serving(session.stack, _memory(session), empty=empty) as restored:
         target = Target.of(session, outputs, restored.port)
+        if empty:
+            filled = invented.fill(session.stack, session.paths.root, restored, target.migrator, rows)
+            restored = replace(restored, bytes=filled)
         pending = [file for file in files if file.version not in _applied(target)]
         if not pending:
             print(f"nothing is pending for {session.stack}")

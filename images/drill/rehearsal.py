@@ -1,6 +1,7 @@
-"""python3 -m drill.rehearsal STANZA [NAME=VALUE ...]: a copy of the newest backup that serves until it is stopped.
+"""python3 -m drill.rehearsal STANZA [--empty] [NAME=VALUE ...]: a copy of the newest backup that serves until stopped.
 
 For `make rehearse`, in a container of its own. Clients come over TLS with the passwords that they have at the source.
+With --empty the server has nothing yet: who asked for it fills it, over the socket.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from drill import instance
-from drill.failed import Failed
+from drill.failed import Failed, run
 from drill.instance import HBA, Instance
 from drill.repository import newest
 
+EMPTY = "--empty"
 WITHIN = Path(__file__).with_name("within.sql")
 # As a member serves: its libraries are there, but the jobs of pg_cron stand still.
 SERVING = {
@@ -34,20 +36,15 @@ SERVING = {
 }
 
 
-def main(stanza: str, more: Mapping[str, str]) -> int:
-    """Restore, then serve; returns 1 when the backup did not come back."""
+def main(stanza: str, more: Mapping[str, str], *, empty: bool) -> int:
+    """Restore, or begin empty, then serve; returns 1 when the backup did not come back."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server = Instance({**SERVING, **more})
     try:
-        repository, backup = newest(stanza)
-        print(f"restoring {backup.label} {backup.bytes}", flush=True)
-        instance.make_room(backup.bytes)
-        with HBA.open("a") as rules:
-            rules.write("hostssl all all all scram-sha-256\n")
-        repository.restore(instance.DATA, backup)
-        server.recover(repository.restore_command, None)
-        with server.connect() as connection:
-            connection.execute(WITHIN.read_bytes())
+        if empty:
+            _begin(server)
+        else:
+            _restore(stanza, server)
         print("serving", flush=True)
         signal.pause()
     except Failed as failed:
@@ -58,7 +55,33 @@ def main(stanza: str, more: Mapping[str, str]) -> int:
     return 0
 
 
+def _restore(stanza: str, server: Instance) -> None:
+    """Serve the newest backup, and see what happens in it."""
+    repository, backup = newest(stanza)
+    print(f"restoring {backup.label} {backup.bytes}", flush=True)
+    _make_room(backup.bytes)
+    repository.restore(instance.DATA, backup)
+    server.recover(repository.restore_command, None)
+    with server.connect() as connection:
+        connection.execute(WITHIN.read_bytes())
+
+
+def _begin(server: Instance) -> None:
+    """Serve a cluster in which there is nothing yet."""
+    _make_room(0)
+    run("initdb", ["initdb", f"--pgdata={instance.DATA}", "--username=postgres", "--data-checksums"])
+    # There is no WAL to fetch, and nothing to recover.
+    server.recover("", None)
+
+
+def _make_room(needed: int) -> None:
+    instance.make_room(needed)
+    with HBA.open("a") as rules:
+        rules.write("hostssl all all all scram-sha-256\n")
+
+
 if __name__ == "__main__":
     if len(sys.argv) < 2:
-        sys.exit("usage: python3 -m drill.rehearsal STANZA [NAME=VALUE ...]")
-    sys.exit(main(sys.argv[1], dict(word.split("=", 1) for word in sys.argv[2:])))
+        sys.exit(f"usage: python3 -m drill.rehearsal STANZA [{EMPTY}] [NAME=VALUE ...]")
+    given = [word for word in sys.argv[2:] if word != EMPTY]
+    sys.exit(main(sys.argv[1], dict(word.split("=", 1) for word in given), empty=EMPTY in sys.argv))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from tests import timeouts
 from tests.asserts.eventually import eventually
 from tests.asserts.replication import leader
+from tests.fixtures import runbook
 from tests.fixtures.stacks import Stack
 from tests.integration.test_backups import info
 
@@ -78,4 +82,33 @@ def test_one_that_fails_is_reported_and_is_the_exit_status(drilled: Stack, tmp_p
     assert done.returncode != 0
     assert f'see  {draft} failed: migration "' in done.stdout
     assert 'column "no_such_column" of relation "organizations" does not exist' in done.stdout
+    assert left_over(drilled) == []
+
+
+@contextmanager
+def no_backup(stack: Stack) -> Iterator[None]:
+    """Lose what the repository holds, and have it begin anew at the end."""
+    folder = "/var/lib/pgbackrest"
+    script = f"rm -rf {folder}/archive/{stack.name} {folder}/backup/{stack.name}"
+    assert stack.execute("scheduler", "sh", "-c", script) == (0, "")
+    try:
+        yield
+    finally:
+        runbook.run("begin anew", stack)
+
+
+def test_without_a_backup_it_runs_on_the_stacks_schema_with_made_up_data(drilled: Stack, tmp_path: Path) -> None:
+    draft, out = tmp_path / "widen_names.sql", tmp_path / "rehearsal.md"
+    draft.write_text(REWRITES)
+    with no_backup(drilled):
+        done = drilled.run("make", "rehearse", f"FILE={draft}", f"OUT={out}", timeout=timeouts.DRILL)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{drilled.name} has no backup: making a copy of its schema with made-up data" in done.stdout
+    title, _, _, _, row = out.read_text().splitlines()[:5]
+    assert re.fullmatch(rf"### Rehearsal on made-up data, \d\.\d\d GB: {drilled.name} has no backup", title)
+    cells = [cell.strip() for cell in row.split("|")]
+    # Only the draft is pending: the copy has what the stack has.
+    assert cells[1] == f"`{draft}`"
+    assert cells[3] == "ACCESS EXCLUSIVE on pipe.organizations"
+    assert re.fullmatch(r"[1-9]\d+ of pipe.organizations", cells[5])
     assert left_over(drilled) == []

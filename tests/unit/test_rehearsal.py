@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from cli.errors import UserError
+from cli.rehearse import invented
 from cli.rehearse.measured import Holds, Lock, Rehearsal, Rehearsed, Table, remarks, rewritten
 from cli.rehearse.report import markdown, terminal
 from delivery import preview_comment
@@ -113,6 +115,19 @@ def test_the_section_of_the_comment(tmp_path: Path, capsys: pytest.CaptureFixtur
     recorded = str(Path(__file__).parent / "recorded" / "preview.json")
     preview_comment.main(["prod", "--from", recorded, "--rehearsal", str(file)])
     assert text in capsys.readouterr().out
+
+
+def test_what_was_rehearsed_on_made_up_data_says_so() -> None:
+    made_up = Rehearsal("prod", None, 0.05, (Rehearsed(FILE, 1.0),))
+    assert terminal(made_up).startswith("rehearsed on made-up data, 0.05 GB: prod has no backup\n")
+    assert markdown(made_up).startswith("### Rehearsal on made-up data, 0.05 GB: prod has no backup\n")
+
+
+def test_a_size_that_there_is_not() -> None:
+    assert invented.size(None) == invented.size("small") == 10_000
+    with pytest.raises(UserError) as caught:
+        invented.size("huge")
+    assert caught.value.text() == 'error: there is no size "huge"\nHINT: SIZE is one of small, medium, 1m, 10m.'
 
 
 def test_a_lock_too_short_for_a_sample() -> None:
