@@ -59,10 +59,17 @@ def fill(stack: str, root: Path, target: Copy, migrator: str, runs: int) -> int:
     words = ["psql", "-Xq", "-v", "ON_ERROR_STOP=1", f"--host={POSTGRES_HOME}/run", "--dbname=postgres"]
     _ran(target.container, words, b"\n".join(script))
     until = datetime.combine(datetime.now(UTC), time(), UTC)
-    with psycopg.connect(migrator) as connection:
-        load(connection, Shape(runs, 1, until), lambda line: print(line, file=sys.stderr, flush=True))
-        connection.execute(f"ANALYZE {', '.join(TABLES)}".encode())
-        row = connection.execute("SELECT pg_catalog.pg_database_size(pg_catalog.current_database())").fetchone()
+    try:
+        with psycopg.connect(migrator) as connection:
+            load(connection, Shape(runs, 1, until), lambda line: print(line, file=sys.stderr, flush=True))
+            connection.execute(f"ANALYZE {', '.join(TABLES)}".encode())
+            row = connection.execute("SELECT pg_catalog.pg_database_size(pg_catalog.current_database())").fetchone()
+    except psycopg.Error as error:
+        # The rows are those that this checkout makes, the schema is the stack's.
+        raise UserError(
+            f"the made-up rows do not fit the schema of {stack}: {error}".strip(),
+            f"take a backup, to rehearse on that: STACK={stack} bin/pgbackrest --type=full backup.",
+        ) from error
     return int(row[0]) if row else 0
 
 
