@@ -138,7 +138,7 @@ def plan(stack: str, digest: Json, history: Sequence[Json] | None = None) -> Pla
         unchanged=int(cast("Json", digest.get("changeSummary") or {}).get(SAME, 0)),
         errors=tuple(_said(digest, "error")),
         # Several resources, or several steps of one, may warn of the same.
-        warnings=tuple(dict.fromkeys(_said(digest, "warning"))),
+        warnings=tuple(dict.fromkeys(text.removeprefix("warning: ") for text in _said(digest, "warning"))),
         first_update=history is not None and last is None,
     )
 

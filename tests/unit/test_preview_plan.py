@@ -164,7 +164,7 @@ def test_errors_lose_their_colours() -> None:
 
 def test_what_several_resources_warn_of_is_said_once_with_its_hint() -> None:
     text = 'no restore drill of "prod" has passed yet; one is due every 10 days\nHINT: make restore-drill STACK=prod'
-    diagnostics = [{"severity": "warning", "message": f"<{{%reset%}}>{text}<{{%reset%}}>\n"}] * 2
+    diagnostics = [{"severity": "warning", "message": f"<{{%reset%}}>warning: {text}<{{%reset%}}>\n"}] * 2
     found = plan("prod", {"diagnostics": diagnostics})
     assert (found.warnings, found.errors) == ((text,), ())
 
