@@ -18,8 +18,10 @@ NAME = re.compile(r"[a-z]([a-z0-9-]{0,28}[a-z0-9])?")
 # Files that belong to everyone; every other one lives and goes with its stack.
 KEPT = frozenset({"dev", "test", "staging", "prod"})
 NETWORK = "pipe:network"
-# What a stack began with is its own.
+# What a stack began with is its own, and so are the places that it keeps its backups in, with their keys.
 RESTORE = "pipe:restore"
+PLACES = ("pipe:s3", "pipe:sftp")
+BACKUP, REPOSITORIES = "pipe:backup", "repositories"
 # What ties a file to the passphrase or the key of one stack.
 SECRETS = ("encryptionsalt", "encryptedkey", "secretsprovider")
 SALT = re.compile(r"^encryptionsalt:.*\n?", re.MULTILINE)
@@ -93,9 +95,11 @@ def used_ports(root: Path) -> set[int]:
 def copy(content: Mapping[str, Any], source: str, base: int) -> str:
     """The text of a file like `content`, with its own ports and without what ties the other to its secrets.
 
-    Raises UserError when a value is encrypted: only the stack that it was encrypted for can read it.
+    Its backups go to the volume: a bucket or a server of the other's is for the other's keys alone. Raises UserError when a value is encrypted: only the stack that it was encrypted for can read it.
     """
-    values = {key: value for key, value in config(content).items() if key != RESTORE}
+    values = {key: value for key, value in config(content).items() if key not in (RESTORE, *PLACES)}
+    if isinstance(backup := values.get(BACKUP), dict):
+        values[BACKUP] = {key: value for key, value in backup.items() if key != REPOSITORIES}
     secret = sorted(key for key, value in values.items() if _is_secret(value))
     if secret:
         raise UserError(

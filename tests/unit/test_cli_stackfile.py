@@ -43,6 +43,20 @@ def test_encrypted_values_cannot_be_copied() -> None:
         stackfile.copy(content, "dev", 20000)
 
 
+def test_a_copy_keeps_its_backups_on_the_volume_and_knows_no_key_of_the_other() -> None:
+    content = {
+        "config": {
+            "pipe:environment": "test",
+            "pipe:backup": {"repositories": ["volume", "s3", "sftp"], "retention_days": 7},
+            "pipe:s3": {"bucket": "b", "access_key": "A", "secret_key": {"secure": "v1:x"}},
+            "pipe:sftp": {"user": "u", "private_key": {"secure": "v1:y"}},
+        }
+    }
+    copied = yaml.safe_load(stackfile.copy(content, "dev", 20000))["config"]
+    assert copied.pop("pipe:backup") == {"retention_days": 7}
+    assert copied == {"pipe:environment": "test", "pipe:network": {"port_base": 20000}}
+
+
 @pytest.mark.parametrize(
     ("content", "stack", "kind"),
     [
