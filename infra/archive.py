@@ -96,9 +96,9 @@ def snooze_fields(cron: str) -> list[str]:
 
 
 def scheduler_command(stanza: str, backup: BackupSettings) -> list[str]:
-    """Return the arguments of ``images/schedule``: stanza, number of repositories, each type with its five fields."""
-    count = str(len(backup.repositories))
-    return [stanza, count, *(word for kind, cron in schedules(backup).items() for word in (kind, *snooze_fields(cron)))]
+    """Return the arguments of ``images/schedule``: stanza, kinds of repositories, each type with its five fields."""
+    kinds = " ".join(backup.repositories)
+    return [stanza, kinds, *(word for kind, cron in schedules(backup).items() for word in (kind, *snooze_fields(cron)))]
 
 
 def _repository_hosts(settings: Settings) -> dict[str, str]:

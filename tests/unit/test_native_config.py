@@ -188,12 +188,12 @@ def test_schedule_keeps_its_meaning(cron: str, fields: list[str]) -> None:
 
 def test_a_backup_type_without_a_schedule_is_not_scheduled() -> None:
     backup = BackupSettings(drill_schedule=None)
-    assert scheduler_command("dev", backup) == ["dev", "1", "full", "0", "0", "*", "*", "*"]
+    assert scheduler_command("dev", backup) == ["dev", "volume", "full", "0", "0", "*", "*", "*"]
     three = dataclasses.replace(backup, differential_schedule="0 12 * * *", incremental_schedule="30 * * * *")
     words = ["full", "0", "0", "*", "*", "*", "diff", "0", "12", "*", "*", "*", "incr", "30", "*", "*", "*", "*"]
-    assert scheduler_command("dev", three) == ["dev", "1", *words]
+    assert scheduler_command("dev", three) == ["dev", "volume", *words]
     drilled = scheduler_command("dev", BackupSettings())
-    assert drilled == ["dev", "1", "full", "0", "0", "*", "*", "*", "drill", "0", "3", "*", "*", "0"]
+    assert drilled == ["dev", "volume", "full", "0", "0", "*", "*", "*", "drill", "0", "3", "*", "*", "0"]
 
 
 def test_files_can_be_read_by_what_reads_them() -> None:
