@@ -61,10 +61,10 @@ migration: .setup ## make the next file of sql/migrations: NAME=add_x
 	@$(PYTHON) -m cli migration $(if $(filter command,$(origin NAME)),"$(NAME)")
 
 restore: .setup ## make STACK from what FROM's repository keeps: AT="2026-05-01 12:00:00+09", NAME=point or LSN=0/5000028
-	@$(PYTHON) -m cli restore $(call given,FROM AT NAME LSN TIMELINE PAUSE KEY_FILE)
+	@$(PYTHON) -m cli restore $(call given,FROM AT NAME LSN TIMELINE PAUSE REPOSITORY NETWORK KEY_FILE)
 
 restore-in-place: .setup ## take STACK back, its present data kept beside: AT=, NAME= or LSN=; OLD=remove
-	@$(PYTHON) -m cli restore-in-place $(call given,AT NAME LSN TIMELINE OLD)
+	@$(PYTHON) -m cli restore-in-place $(call given,AT NAME LSN TIMELINE REPOSITORY OLD)
 
 rebuild-consensus: .setup ## the data of etcd is lost: make an empty store, let the primary fill it
 	@$(PYTHON) -m cli rebuild-consensus

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from cli import containers, engine, restore, up
+from cli import containers, engine, restore, source, up
 from cli.errors import UserError
 from cli.session import Session
+from cli.source import Source
+from infra import repositories
 from infra.naming import Names
 from infra.paths import CA_FILE, CERT_FILE, ETCD_CLIENT_PORT, KEY_FILE, POSTGRES_HOME
 from provider.config import Config
@@ -25,10 +27,11 @@ from provider.resource import Context
 from provider.restore import look, replay
 from provider.restore.moments import Target, parse_lsn, parse_time
 from provider.restore.place import Site, place, shell
+from provider.restore.restore import PROCESSES
 from provider.runtime import Cancellation, Reporter
 from provider.sql.connection import Database
 
-WORDS = ("AT", "NAME", "LSN", "TIMELINE", "OLD")
+WORDS = ("AT", "NAME", "LSN", "TIMELINE", "REPOSITORY", "OLD")
 STOP_SECONDS = 130
 READY_SECONDS = 600
 _POLL_SECONDS = 0.5
@@ -77,16 +80,18 @@ class Cluster:
     def run(self, component: str, *command: str) -> Result:
         return Container(self.context, self.names.container(component), None, command[0]).run(list(command[1:]))
 
-    def site(self, index: int) -> Site:
-        """The throw-away container on a member's volume."""
+    def site(self, index: int, repository: str | None = None) -> Site:
+        """The throw-away container on a member's volume; `repository` is what it is to read."""
         names, known = self.names, self.api.inspect_container(self.members[0])
+        volumes = (names.volume("repository", None, "archive"), names.volume("repository", None, "backup"))
         return Site(
             container=names.container("restore"),
             image=str(known["Config"]["Image"]),
             labels=names.labels("restore"),
-            repository=(names.volume("repository", None, "archive"), names.volume("repository", None, "backup")),
+            repository=volumes if repository == source.VOLUME else None,
             data=names.volume("member", index),
             memory_mb=int(known["HostConfig"]["Memory"]) // (1024 * 1024),
+            network=names.network if repository in source.PLACES else "none",
         )
 
     def rows(self) -> list[dict[str, Any]]:
@@ -111,7 +116,7 @@ def run(session: Session, words: Sequence[str]) -> int:
         try:
             if "old" in wanted:
                 return _remove_old(cluster)
-            return _restore(cluster, _target(wanted))
+            return _restore(cluster, _target(wanted), wanted.get("repository"))
         except PipeError as error:
             raise UserError(error.message, " ".join(error.hints)) from None
 
@@ -123,10 +128,13 @@ def parse(words: Sequence[str]) -> dict[str, str]:
     targets = [key for key in ("AT", "NAME", "LSN") if key in wanted]
     if not fits or not wanted or len(targets) > 1 or ("OLD" in wanted and wanted != {"OLD": "remove"}):
         raise UserError(
-            "a restore in place takes one of AT=, NAME= and LSN=, with or without TIMELINE=; or OLD=remove alone",
+            "a restore in place takes one of AT=, NAME= and LSN=, with or without TIMELINE= and REPOSITORY=; or "
+            "OLD=remove alone",
             "for example: make restore-in-place STACK=dev AT='2026-05-01 12:00:00+09'.",
         )
-    return {key.lower(): value for key, value in wanted.items()}
+    found = {key.lower(): value for key, value in wanted.items()}
+    restore.check_repository(found)
+    return found
 
 
 def leads(rows: Sequence[Mapping[str, Any]]) -> bool:
@@ -160,16 +168,16 @@ def _target(wanted: Mapping[str, str]) -> Target:
     return Target(moment, wanted.get("name"), position, int(timeline) if timeline else None)
 
 
-def _restore(cluster: Cluster, target: Target) -> int:
+def _restore(cluster: Cluster, target: Target, repository: str | None) -> int:
     stack = cluster.session.stack
-    source = look.Source(stack, restore.passphrase(cluster.session, stack, None), 2)
-    with place(cluster.context, cluster.site(0)) as there:
-        look.configure(there, source)
-        look.find(cluster.context, there, source, target)
+    read = source.find(cluster.session, stack, repository)
+    with place(cluster.context, cluster.site(0, read.repository)) as there:
+        look.configure(there, _whose(read))
+        look.find(cluster.context, there, _whose(read), target)
     print(f'stack "{stack}" stops and goes back to {target.words}')
     _stop(cluster)
     try:
-        _make(cluster, source, target)
+        _make(cluster, read, target)
     except BaseException:
         # Nothing was put in the data's place yet: the cluster goes on as it was.
         _start(cluster, cluster.members)
@@ -195,16 +203,20 @@ def _restore(cluster: Cluster, target: Target) -> int:
     return 0
 
 
-def _make(cluster: Cluster, source: look.Source, target: Target) -> None:
+def _whose(read: Source) -> look.Source:
+    return look.Source(read.stack, read.passphrase, PROCESSES, *repositories.to_read(read.settings))
+
+
+def _make(cluster: Cluster, read: Source, target: Target) -> None:
     """Restore beside the present data. What an interrupted run left is not trusted."""
-    context = cluster.context
-    with place(context, cluster.site(0)) as there:
+    context, whose = cluster.context, _whose(read)
+    with place(context, cluster.site(0, read.repository)) as there:
         replay.clear(there)
         replay.discard(there)
-        look.configure(there, source)
-        backup, exact = look.find(context, there, source, target)
-        replay.fetch(context, there, source, backup)
-        replay.replay(context, there, source, exact, pause=False)
+        look.configure(there, whose)
+        backup, exact = look.find(context, there, whose, target)
+        replay.fetch(context, there, whose, backup)
+        replay.replay(context, there, whose, exact, pause=False)
         replay.finish(there, aside=False)
 
 

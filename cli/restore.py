@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cli import connect, containers, engine, recover, stackfile, state, up
+from cli import connect, containers, engine, recover, source, stackfile, state, up
 from cli.errors import UserError
 from cli.session import Session
+from cli.source import Source
 from cli.state import State
 
-WORDS = ("FROM", "AT", "NAME", "LSN", "TIMELINE", "PAUSE", "KEY_FILE")
+WORDS = ("FROM", "AT", "NAME", "LSN", "TIMELINE", "PAUSE", "REPOSITORY", "NETWORK", "KEY_FILE")
 TARGETS = ("at", "name", "lsn")
+# What says whose backups are read, and where.
+WHOSE = ("from", "repository", "key_file")
 RESTORE = "pipe:pgbackrest:Restore"
-PASSPHRASE = "backup_passphrase"
 
 
 def parse(words: Sequence[str]) -> dict[str, str]:
@@ -29,7 +31,14 @@ def parse(words: Sequence[str]) -> dict[str, str]:
         wanted[key.lower()] = value
     if wanted.get("pause", "no") not in ("yes", "no"):
         raise UserError(f'PAUSE is "{wanted["pause"]}"', "it is yes or no.")
+    check_repository(wanted)
     return wanted
+
+
+def check_repository(wanted: Mapping[str, str]) -> None:
+    """Raise UserError unless a repository that is named is one that exists."""
+    if wanted.get("repository", source.VOLUME) not in source.KINDS:
+        raise UserError(f'REPOSITORY is "{wanted["repository"]}"', f"it is {', '.join(source.KINDS)}.")
 
 
 def changes(wanted: Mapping[str, str], present: Mapping[str, object]) -> tuple[dict[str, str], list[str]]:
@@ -47,17 +56,21 @@ def run(session: Session, words: Sequence[str], like: str | None) -> int:
     file = stackfile.path_of(session.paths.root, session.stack)
     is_new = not file.exists()
     present = _section(session)
-    source = wanted.get("from") or present.get("from")
-    if not source:
+    origin = wanted.get("from") or present.get("from")
+    if not origin:
         raise UserError("FROM is missing", f"`make restore STACK={session.stack} FROM=prod`: whose backups?")
     _refuse_made(session)
-    secret = None if _has_passphrase(present, wanted) else passphrase(session, str(source), wanted.get("key_file"))
-    up.provide_file(session, like or str(source))
+    read = None
+    if not _is_known(present, wanted):
+        repository = wanted.get("repository") or present.get("repository")
+        read = source.find(session, str(origin), str(repository) if repository else None, wanted.get("key_file"))
+        _refuse_unreached(read, present)
+    up.provide_file(session, like or str(origin))
     with up.alone(session):
         known = recover.recover(session)
         if known is None:
             up.create(session)
-        _configure(session, wanted, present, secret)
+        _configure(session, wanted, present, read)
         # With a preview, which refuses what is not kept before anything changes.
         status = session.pulumi(["up", "--yes", "--stack", session.stack])
     if status == 0:
@@ -81,41 +94,46 @@ def _section(session: Session) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}
 
 
-def _has_passphrase(present: Mapping[str, object], wanted: Mapping[str, str]) -> bool:
-    return "passphrase" in present and wanted.get("from", present.get("from")) == present.get("from")
+def _is_known(present: Mapping[str, object], wanted: Mapping[str, str]) -> bool:
+    """Whether the section says already how the repository is read."""
+    return "passphrase" in present and all(wanted.get(key, present.get(key)) == present.get(key) for key in WHOSE)
 
 
-def passphrase(session: Session, source: str, key_file: str | None) -> str:
-    """The passphrase of the source's repository: from the file of whoever printed it once, or from its state."""
-    if key_file:
-        try:
-            return Path(key_file).read_text().strip()
-        except OSError as error:
-            raise UserError(f'KEY_FILE "{key_file}" cannot be read: {error.strerror}') from None
-    stackfile.check_name(source)
-    try:
-        outputs = Session(source, session.paths, session.environ).outputs()
-    except UserError as error:
-        hint = "where that stack's state is gone, give the passphrase that was kept elsewhere: KEY_FILE=file."
-        raise UserError(error.fact, hint) from None
-    if not outputs.get(PASSPHRASE):
-        raise UserError(f'stack "{source}" has no output "{PASSPHRASE}" yet', f"`make up STACK={source}` makes it.")
-    return str(outputs[PASSPHRASE])
+def _refuse_unreached(read: Source, present: Mapping[str, object]) -> None:
+    """Raise UserError when nothing leads to the bucket or the server; whoever wrote the section may have said it."""
+    if read.repository != source.VOLUME and not read.place and not present.get(read.repository):
+        raise UserError(
+            f'nothing says how repository {read.repository} of stack "{read.stack}" is reached',
+            f"`make up STACK={read.stack}` adds it to the outputs; else set pipe:restore.{read.repository}.",
+        )
 
 
-def _configure(session: Session, wanted: Mapping[str, str], present: Mapping[str, object], secret: str | None) -> None:
+def settings(read: Source | None, present: Mapping[str, object]) -> tuple[dict[str, str], dict[str, str], list[str]]:
+    """Return the plain keys, the secret ones and those to take away that say how the repository is read."""
+    if read is None:
+        return {}, {}, []
+    place = {f"{read.repository}.{name}": str(value) for name, value in read.place.items()}
+    hidden = {f"{read.repository}.{name}" for name in read.secret}
+    plain = {key: value for key, value in place.items() if key not in hidden}
+    secret = {"passphrase": read.passphrase, **{key: value for key, value in place.items() if key in hidden}}
+    stale = [kind for kind in source.PLACES if kind in present and (place or kind != read.repository)]
+    return {"repository": read.repository, **plain}, secret, stale
+
+
+def _configure(session: Session, wanted: Mapping[str, str], present: Mapping[str, object], read: Source | None) -> None:
     given, gone = changes(wanted, present)
-    commands: list[tuple[list[str], str | None]] = [
-        *((["config", "rm", "--path", f"{stackfile.RESTORE}.{key}"], None) for key in gone),
-        *((["config", "set", "--path", f"{stackfile.RESTORE}.{key}", value], None) for key, value in given.items()),
+    plain, secret, stale = settings(read, present)
+    # Values by standard input: arguments show in the process list, and a certificate begins like an option.
+    steps: list[tuple[list[str], str, str | None]] = [
+        *((["rm"], key, None) for key in (*gone, *stale)),
+        *((["set", "--plaintext"], key, value) for key, value in (given | plain).items()),
+        *((["set", "--secret"], key, value) for key, value in secret.items()),
     ]
-    if secret is not None:
-        # By standard input: arguments show in the process list.
-        commands.append((["config", "set", "--secret", "--path", f"{stackfile.RESTORE}.passphrase"], secret))
-    for command, stdin in commands:
-        done = session.ask(*command, "--stack", session.stack, stdin=stdin)
+    for words, key, value in steps:
+        full = f"{stackfile.RESTORE}.{key}"
+        done = session.ask("config", *words, "--path", full, "--stack", session.stack, stdin=value)
         if done.returncode != 0:
-            raise UserError(f"{command[-1]} cannot be configured: {done.stderr.strip().removeprefix('error: ')}")
+            raise UserError(f"{full} cannot be configured: {done.stderr.strip().removeprefix('error: ')}")
 
 
 def _after_failure(session: Session, status: int, made: Path | None) -> int:

@@ -95,7 +95,8 @@ def used_ports(root: Path) -> set[int]:
 def copy(content: Mapping[str, Any], source: str, base: int) -> str:
     """The text of a file like `content`, with its own ports and without what ties the other to its secrets.
 
-    Its backups go to the volume: a bucket or a server of the other's is for the other's keys alone. Raises UserError when a value is encrypted: only the stack that it was encrypted for can read it.
+    Its backups go to the volume: a bucket or a server of the other's is for the other's keys alone. Raises UserError
+    when another value is encrypted: only the stack that it was encrypted for can read it.
     """
     values = {key: value for key, value in config(content).items() if key not in (RESTORE, *PLACES)}
     if isinstance(backup := values.get(BACKUP), dict):

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pulumi
 
+from infra import repositories
 from infra.access.matrix import DATABASE
 from infra.credentials import Credentials
 from infra.logins import application
@@ -56,8 +57,11 @@ def export(settings: Settings, names: Names, credentials: Credentials, ca_certif
     pulumi.export("endpoints", {target: through[0] for target, through in endpoints.items()})
     pulumi.export("connections", pulumi.Output.secret(secrets.apply(connections)))
     pulumi.export("ca_certificate", ca_certificate)
-    # Whoever has lost the state and this has lost the backups: it is to be kept elsewhere as well.
-    pulumi.export("backup_passphrase", pulumi.Output.secret(credentials.repository_passphrase))
+    # Whoever has lost the state and these has lost the backups: they are to be kept elsewhere as well.
+    passphrase = credentials.repository_passphrase
+    pulumi.export("backup_passphrase", pulumi.Output.secret(passphrase))
+    access = passphrase.apply(lambda passphrase: repositories.access(settings, passphrase))
+    pulumi.export("backup_access", pulumi.Output.secret(access))
     pulumi.export(
         "backup",
         {

@@ -1,17 +1,18 @@
 """The places that hold backups and WAL, as pgBackRest's options and the files that these name (pure).
 
-Two containers read them. The scheduler makes and expires backups; the server adds WAL and reads, on behalf of members,
-with an identity of its own where the place knows two.
+Two containers of a stack use them. The scheduler makes and expires backups; the server adds WAL and reads, on behalf of
+members, with an identity of its own where the place knows two. A restore only reads, one place of another stack.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 from infra.paths import CONFIG_DIR, REPOSITORY_DIR
-from infra.settings import S3Settings, Settings, SftpSettings
+from infra.settings import RestoreSettings, S3Place, Settings, SftpPlace
 
 Reader = Literal["scheduler", "server"]
 
@@ -34,23 +35,66 @@ def places(settings: Settings) -> list[str]:
     return [words[kind] for kind in numbered(settings).values()]
 
 
+@dataclass(frozen=True)
+class Reach:
+    """How one who may reach the places beyond the engine does."""
+
+    s3: S3Place
+    sftp: SftpPlace
+
+
 def options(settings: Settings, passphrase: str, reader: Reader) -> dict[str, str]:
     """Return where each repository is, how it is encrypted and what is kept in it."""
     found: dict[str, str] = {}
+    reach = _reach(settings, reader)
     for number, kind in numbered(settings).items():
-        own = _PLACES[kind](settings, reader) | _kept(settings, passphrase)
+        own = _PLACES[kind](reach) | _kept(settings, passphrase)
         found |= {f"repo{number}-{name}": value for name, value in own.items()}
     return found
 
 
 def files(settings: Settings, reader: Reader) -> dict[str, str]:
     """Return the files beside ``pgbackrest.conf`` that the options name."""
+    return _files(settings.backup.repositories, _reach(settings, reader))
+
+
+def to_read(restore: RestoreSettings) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the options and the files by which a restore reads its source's repository, the only one that it knows."""
+    reach = Reach(restore.s3, restore.sftp)
+    found = {f"repo1-{name}": value for name, value in _PLACES[restore.repository](reach).items()}
+    return found, _files([restore.repository], reach)
+
+
+def access(settings: Settings, passphrase: str) -> dict[str, Any]:
+    """Return all that a restore has to know of a stack's repositories; what ``s3`` and ``sftp`` hold are settings.
+
+    By the identity of what serves the members, which reads everything and can change no backup.
+    """
+    reach = asdict(_reach(settings, "server"))
+    known = {name: asdict(kind()) for name, kind in (("s3", S3Place), ("sftp", SftpPlace))}
+    given = {
+        kind: {name: reach[kind][name] for name, default in known[kind].items() if reach[kind][name] != default}
+        for kind in settings.backup.repositories
+        if kind in known
+    }
+    return {"passphrase": passphrase, "repositories": list(settings.backup.repositories)} | given
+
+
+def _reach(settings: Settings, reader: Reader) -> Reach:
+    s3, sftp = settings.s3, settings.sftp
+    if reader == "server" and s3.archive_access_key and s3.archive_secret_key:
+        s3 = replace(s3, access_key=s3.archive_access_key, secret_key=s3.archive_secret_key)
+    if reader == "server" and sftp.archive_user and sftp.archive_private_key:
+        sftp = replace(sftp, user=sftp.archive_user, private_key=sftp.archive_private_key)
+    return Reach(s3, sftp)
+
+
+def _files(kinds: Sequence[str], reach: Reach) -> dict[str, str]:
     found: dict[str, str] = {}
-    kinds = settings.backup.repositories
-    if "s3" in kinds and settings.s3.ca_certificate:
-        found[S3_AUTHORITY] = settings.s3.ca_certificate
+    if "s3" in kinds and reach.s3.ca_certificate:
+        found[S3_AUTHORITY] = reach.s3.ca_certificate
     if "sftp" in kinds:
-        found[SFTP_KEY] = _sftp_login(settings.sftp, reader)[1]
+        found[SFTP_KEY] = reach.sftp.private_key or ""
     # What is read from a terminal or a pipe loses its last line's end, and a key without one is none to OpenSSL.
     return {name: text.rstrip("\n") + "\n" for name, text in found.items()}
 
@@ -67,14 +111,13 @@ def _kept(settings: Settings, passphrase: str) -> dict[str, str]:
     }
 
 
-def _volume(settings: Settings, reader: Reader) -> dict[str, str]:
-    del settings, reader
+def _volume(reach: Reach) -> dict[str, str]:
+    del reach
     return {"path": REPOSITORY_DIR}
 
 
-def _s3(settings: Settings, reader: Reader) -> dict[str, str]:
-    s3 = settings.s3
-    key, secret = _s3_key(s3, reader)
+def _s3(reach: Reach) -> dict[str, str]:
+    s3 = reach.s3
     authority = {"storage-ca-file": f"{CONFIG_DIR}/{S3_AUTHORITY}"} if s3.ca_certificate else {}
     return {
         "type": "s3",
@@ -84,26 +127,20 @@ def _s3(settings: Settings, reader: Reader) -> dict[str, str]:
         "s3-region": s3.region,
         "s3-bucket": s3.bucket or "",
         "s3-uri-style": s3.uri_style,
-        "s3-key": key,
-        "s3-key-secret": secret,
+        "s3-key": s3.access_key or "",
+        "s3-key-secret": s3.secret_key or "",
         **authority,
     }
 
 
-def _s3_key(s3: S3Settings, reader: Reader) -> tuple[str, str]:
-    if reader == "server" and s3.archive_access_key and s3.archive_secret_key:
-        return s3.archive_access_key, s3.archive_secret_key
-    return s3.access_key or "", s3.secret_key or ""
-
-
-def _sftp(settings: Settings, reader: Reader) -> dict[str, str]:
-    sftp = settings.sftp
+def _sftp(reach: Reach) -> dict[str, str]:
+    sftp = reach.sftp
     return {
         "type": "sftp",
         "path": sftp.path,
         "sftp-host": sftp.host or "",
         "sftp-host-port": str(sftp.port),
-        "sftp-host-user": _sftp_login(sftp, reader)[0],
+        "sftp-host-user": sftp.user or "",
         "sftp-private-key-file": f"{CONFIG_DIR}/{SFTP_KEY}",
         "sftp-host-key-check-type": "fingerprint",
         "sftp-host-key-hash-type": "sha256",
@@ -111,15 +148,9 @@ def _sftp(settings: Settings, reader: Reader) -> dict[str, str]:
     }
 
 
-def _sftp_login(sftp: SftpSettings, reader: Reader) -> tuple[str, str]:
-    if reader == "server" and sftp.archive_user and sftp.archive_private_key:
-        return sftp.archive_user, sftp.archive_private_key
-    return sftp.user or "", sftp.private_key or ""
-
-
 def fingerprint_digits(text: str) -> str:
     """Translate OpenSSH's form of a fingerprint (base64 without padding) into pgBackRest's (hexadecimal)."""
     return base64.b64decode(text.removeprefix("SHA256:") + "=").hex()
 
 
-_PLACES: dict[str, Callable[[Settings, Reader], dict[str, str]]] = {"volume": _volume, "s3": _s3, "sftp": _sftp}
+_PLACES: dict[str, Callable[[Reach], dict[str, str]]] = {"volume": _volume, "s3": _s3, "sftp": _sftp}

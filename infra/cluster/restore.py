@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pulumi
 
+from infra import repositories
 from infra.naming import Names
 from infra.settings import Settings
 from provider import sdk as pipe
@@ -23,10 +24,11 @@ class RestoreArgs:
 
 
 class Restore(pulumi.ComponentResource):
-    """Restores in a throw-away container without network that mounts the source's volumes read-only.
+    """Restores in a throw-away container that mounts the source's volumes read-only and has no network.
 
-    So nothing can be archived into the old repository, and no member ever knows its passphrase. Afterwards nothing of
-    the source is needed any more.
+    Where the source's repository is a bucket or an SFTP server, it mounts none and has a network instead, on which
+    nothing of it listens. PostgreSQL archives nothing there, and no member ever knows the passphrase or a key.
+    Afterwards nothing of the source is needed any more.
     """
 
     done: pulumi.Resource
@@ -35,6 +37,8 @@ class Restore(pulumi.ComponentResource):
         super().__init__("pipe:cluster:Restore", name, None, opts)
         names, settings, wanted = args.names, args.settings, args.settings.restore
         source = Names(wanted.from_) if wanted.from_ else None
+        lies_here = wanted.repository == "volume"
+        options, files = repositories.to_read(wanted)
         self.done = pipe.Restore(
             f"{name}-done",
             container=names.container("restore"),
@@ -44,8 +48,11 @@ class Restore(pulumi.ComponentResource):
             memory_mb=settings.database.memory_mb,
             process_max=settings.backup.process_max,
             source=wanted.from_,
-            archive=source.volume("repository", None, "archive") if source else None,
-            backup=source.volume("repository", None, "backup") if source else None,
+            archive=source.volume("repository", None, "archive") if source and lies_here else None,
+            backup=source.volume("repository", None, "backup") if source and lies_here else None,
+            network=None if lies_here else wanted.network,
+            options=options if source else None,
+            files=files if source else None,
             passphrase=wanted.passphrase,
             at=wanted.at,
             name=wanted.name,

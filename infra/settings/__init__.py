@@ -18,7 +18,7 @@ from infra.settings.faults import Fault, SettingsError
 from infra.settings.load import from_pulumi, load
 from infra.settings.model import CertificateSettings, Environment, Settings
 from infra.settings.recovery import BackupSettings, RestoreSettings
-from infra.settings.repositories import S3Settings, SftpSettings
+from infra.settings.repositories import S3Place, S3Settings, SftpPlace, SftpSettings
 
 __all__ = [
     "BackupSettings",
@@ -34,9 +34,11 @@ __all__ = [
     "Parameter",
     "ProxySettings",
     "RestoreSettings",
+    "S3Place",
     "S3Settings",
     "Settings",
     "SettingsError",
+    "SftpPlace",
     "SftpSettings",
     "from_pulumi",
     "load",

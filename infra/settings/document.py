@@ -9,6 +9,7 @@ import dataclasses
 import json
 import sys
 import typing
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,13 +80,20 @@ def document() -> str:
 
 def _table(title: str, text: str, cls: type, fields: list[dataclasses.Field[Any]], path: tuple[str, ...]) -> str:
     lines = [f"## {title}", "", text, "", "| key | default | allowed | what it is |", "|---|---|---|---|"]
+    return "\n".join([*lines, *_rows(cls, fields, path)]) + "\n"
+
+
+def _rows(cls: type, fields: Iterable[dataclasses.Field[Any]], path: tuple[str, ...]) -> Iterator[str]:
     for item in fields:
-        allowed = _allowed(parse.hints(cls)[item.name], item)
+        kind, here = parse.hints(cls)[item.name], (*path, parse.key_of(item))
+        if dataclasses.is_dataclass(kind):
+            names = ", ".join(parse.key_of(inner) for inner in dataclasses.fields(kind))
+            yield f"| `{full_key(*here)}` | none | a map of {names} | {item.metadata['description']} |"
+            continue
+        allowed = _allowed(kind, item)
         if item.metadata["secret"]:
             allowed += ", encrypted"
-        key = full_key(*path, parse.key_of(item))
-        lines.append(f"| `{key}` | {_default(item)} | {allowed} | {item.metadata['description']} |")
-    return "\n".join(lines) + "\n"
+        yield f"| `{full_key(*here)}` | {_default(item)} | {allowed} | {item.metadata['description']} |"
 
 
 def _allowed(kind: Any, item: dataclasses.Field[Any]) -> str:

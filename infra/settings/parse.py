@@ -106,6 +106,9 @@ def value_of(
     if raw is ENCRYPTED:
         findings.unreliable.add(".".join(path))
         return _placeholder(kind) if default is NOT_SET else default
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        inner = {} if raw is NOT_SET else raw
+        return section(kind, path, inner, findings, environment=environment, secret=secret)
     if item.metadata["secret"] and raw is not NOT_SET and not secret:
         key = full_key(*path)
         findings.add(Fault(key, shown(raw, secret=True), "must be encrypted in the stack file", _encrypt(key)), *path)

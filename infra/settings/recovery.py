@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from infra.settings.about import about
+from infra.settings.repositories import S3Place, SftpPlace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,9 +109,16 @@ class RestoreSettings:
     from_: str | None = field(
         default=None,
         metadata=about(
-            "The stack whose repository, on the same Docker engine, the new stack begins with. null begins empty.",
+            "The stack whose repository the new stack begins with. null begins empty.",
             form="stack",
             example="prod",
+        ),
+    )
+    repository: Literal["volume", "s3", "sftp"] = field(
+        default="volume",
+        metadata=about(
+            "Which of its repositories is read. volume: on the same Docker engine; `make restore` takes the first of "
+            "its list."
         ),
     )
     at: str | None = field(
@@ -155,5 +163,19 @@ class RestoreSettings:
             form="passphrase",
             example="…",
             secret=True,
+        ),
+    )
+    s3: S3Place = field(
+        default_factory=S3Place, metadata=about("The source's bucket, as in s3; the key may be one that only reads.")
+    )
+    sftp: SftpPlace = field(
+        default_factory=SftpPlace,
+        metadata=about("The source's SFTP server, as in sftp; the login may be one that only reads."),
+    )
+    network: str = field(
+        default="bridge",
+        metadata=about(
+            "Docker network from which s3 or sftp is reached; bridge is Docker's own and leads out of the machine.",
+            form="word",
         ),
     )

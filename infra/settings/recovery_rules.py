@@ -48,30 +48,55 @@ def every_repository_is_another_one(settings: Settings) -> Iterator[Fault]:
         yield fault("backup.repositories", list(named), "must name at least one, each once", "for example [volume]")
 
 
-def _needed(settings: Settings, kind: str, names: Sequence[str]) -> Iterator[Fault]:
+def _needed(place: object, key: str, names: Sequence[str], kind: str, where: str, used: bool) -> Iterator[Fault]:
     """Settings of a repository that is used, and of one that is not."""
-    section = getattr(settings, kind)
-    used = kind in settings.backup.repositories
     for name in names:
-        key, value = f"{kind}.{name}", getattr(section, name)
+        full, value = f"{key}.{name}", getattr(place, name)
         if used and value is None:
-            allowed = f"must be set while backup.repositories names {kind}"
-            yield fault(key, NOT_SET, allowed, f"set it, or take {kind} out of backup.repositories")
+            fix = f"set it, or take {kind} out of {where}"
+            yield fault(full, NOT_SET, f"must be set while {where} names {kind}", fix)
         if not used and value is not None:
-            allowed = f"is of no use while backup.repositories does not name {kind}"
-            yield Fault(full_key(kind, name), shown(value, key=key), allowed, f"add {kind} there, or remove it here")
+            allowed = f"is of no use while {where} does not name {kind}"
+            fix = f"add {kind} there, or remove it here"
+            yield Fault(full_key(*full.split(".")), shown(value, key=full), allowed, fix)
 
 
-@rule("backup.repositories", "s3.endpoint", "s3.bucket", "s3.access_key", "s3.secret_key")
+def _kept_there(settings: Settings, kind: str, names: Sequence[str]) -> Iterator[Fault]:
+    used = kind in settings.backup.repositories
+    yield from _needed(getattr(settings, kind), kind, names, kind, "backup.repositories", used)
+
+
+def _read_there(settings: Settings, kind: str, names: Sequence[str]) -> Iterator[Fault]:
+    restore = settings.restore
+    used = restore.repository == kind
+    yield from _needed(getattr(restore, kind), f"restore.{kind}", names, kind, "restore.repository", used)
+
+
+_OF_A_BUCKET = ("endpoint", "bucket", "access_key", "secret_key")
+_OF_A_SERVER = ("host", "host_fingerprint", "user", "private_key")
+
+
+@rule("backup.repositories", *(f"s3.{name}" for name in _OF_A_BUCKET))
 def a_bucket_is_complete(settings: Settings) -> Iterator[Fault]:
     """s3.endpoint, bucket, access_key and secret_key are set if, and only if, backup.repositories names s3."""
-    yield from _needed(settings, "s3", ("endpoint", "bucket", "access_key", "secret_key"))
+    yield from _kept_there(settings, "s3", _OF_A_BUCKET)
 
 
-@rule("backup.repositories", "sftp.host", "sftp.host_fingerprint", "sftp.user", "sftp.private_key")
+@rule("backup.repositories", *(f"sftp.{name}" for name in _OF_A_SERVER))
 def an_sftp_server_is_complete(settings: Settings) -> Iterator[Fault]:
     """sftp.host, host_fingerprint, user and private_key are set if, and only if, backup.repositories names sftp."""
-    yield from _needed(settings, "sftp", ("host", "host_fingerprint", "user", "private_key"))
+    yield from _kept_there(settings, "sftp", _OF_A_SERVER)
+
+
+@rule(
+    "restore.repository",
+    *(f"restore.s3.{name}" for name in _OF_A_BUCKET),
+    *(f"restore.sftp.{name}" for name in _OF_A_SERVER),
+)
+def what_is_read_is_complete(settings: Settings) -> Iterator[Fault]:
+    """The same keys of restore.s3, or of restore.sftp, are set if, and only if, restore.repository names it."""
+    yield from _read_there(settings, "s3", _OF_A_BUCKET)
+    yield from _read_there(settings, "sftp", _OF_A_SERVER)
 
 
 @rule(

@@ -15,8 +15,8 @@ HIGHEST_PORT = 65_535
 
 
 @dataclass(frozen=True, kw_only=True)
-class S3Settings:
-    """A bucket of S3, or of a server that speaks its protocol. Used when backup.repositories names s3."""
+class S3Place:
+    """A bucket, and one key to it."""
 
     endpoint: str | None = field(
         default=None,
@@ -41,9 +41,16 @@ class S3Settings:
         ),
     )
     access_key: str | None = field(
-        default=None, metadata=about("Name of the scheduler's key.", form="word", example="AKIA…")
+        default=None,
+        metadata=about("Name of the key; beside archive_access_key, the scheduler's.", form="word", example="AKIA…"),
     )
-    secret_key: str | None = field(default=None, metadata=about("Its secret.", form="word", secret=True))
+    secret_key: str | None = field(default=None, repr=False, metadata=about("Its secret.", form="word", secret=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class S3Settings(S3Place):
+    """A bucket of S3, or of a server that speaks its protocol. Used when backup.repositories names s3."""
+
     archive_access_key: str | None = field(
         default=None,
         metadata=about(
@@ -53,12 +60,14 @@ class S3Settings:
             example="AKIA…",
         ),
     )
-    archive_secret_key: str | None = field(default=None, metadata=about("Its secret.", form="word", secret=True))
+    archive_secret_key: str | None = field(
+        default=None, repr=False, metadata=about("Its secret.", form="word", secret=True)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class SftpSettings:
-    """A folder of an SFTP server. Used when backup.repositories names sftp."""
+class SftpPlace:
+    """A folder of an SFTP server, and one login to it."""
 
     host: str | None = field(
         default=None, metadata=about("Host name of the server.", form="hostname", example="backup.example.com")
@@ -73,10 +82,20 @@ class SftpSettings:
         ),
     )
     path: str = field(default="/pgbackrest", metadata=about("Folder on the server.", form="path"))
-    user: str | None = field(default=None, metadata=about("The scheduler's login.", form="word", example="pipe"))
-    private_key: str | None = field(
-        default=None, metadata=about("Its private key, as PEM without passphrase.", form="private_key", secret=True)
+    user: str | None = field(
+        default=None, metadata=about("The login; beside archive_user, the scheduler's.", form="word", example="pipe")
     )
+    private_key: str | None = field(
+        default=None,
+        repr=False,
+        metadata=about("Its private key, as PEM without passphrase.", form="private_key", secret=True),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SftpSettings(SftpPlace):
+    """A folder of an SFTP server. Used when backup.repositories names sftp."""
+
     archive_user: str | None = field(
         default=None,
         metadata=about(
@@ -87,6 +106,7 @@ class SftpSettings:
     )
     archive_private_key: str | None = field(
         default=None,
+        repr=False,
         metadata=about(
             "Private key of that login. null: the scheduler's, and backups on the server are not safe from a member "
             "that was taken over.",

@@ -15,6 +15,8 @@ _SEGMENT = re.compile(r"/[0-9A-F]{24}-[0-9a-f]{40}[^/]*$")
 _COMMIT = re.compile(r"desc: COMMIT (\S+ \S+) UTC")
 _RECORD = re.compile(r"lsn: ([0-9A-F]+/[0-9A-F]+),")
 _POINT = re.compile(r"lsn: ([0-9A-F]+/[0-9A-F]+),.* desc: RESTORE_POINT (.*)")
+# The code of a repository that cannot tell.
+_NO_ANSWER = 99
 # Far beyond every real position.
 _END = (1 << 64) - 1
 
@@ -60,6 +62,13 @@ def stanza(text: str, name: str) -> Stanza | None:
             backups = [_backup(one) for one in entry.get("backup") or [] if not one.get("error")]
             return Stanza(str(entry["archive"][-1]["id"]), tuple(sorted(backups, key=lambda one: one.stop_lsn)))
     return None
+
+
+def silence(text: str, name: str) -> str:
+    """Return why the repository cannot tell, by the JSON of ``pgbackrest info``; empty when it can."""
+    repositories = [one for entry in json.loads(text) if entry.get("name") == name for one in entry.get("repo") or []]
+    messages = (str(one["status"]["message"]) for one in repositories if one["status"]["code"] == _NO_ANSWER)
+    return " ".join(" ".join(messages).split())
 
 
 def _backup(one: Mapping[str, Mapping[str, str | int]]) -> Backup:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from provider.errors import PipeError
 from provider.resource import Context
 from provider.restore import kept as keep
 from provider.restore.kept import Backup, Kept, Stanza
 from provider.restore.moments import Target
-from provider.restore.place import CONF, HOME, ROOT, Place, shell
+from provider.restore.place import CONF, CONFIG_DIR, HOME, ROOT, Place, shell
 
 RESTORING = f"{HOME}/restoring"
 """Where a restore works; what is complete goes to another folder at once."""
+
+IN_VOLUMES = {"repo1-path": ROOT}
+"""The options that lead to a repository in volumes."""
 
 _SEGMENTS_AT_ONCE = 16
 # A quiet cluster's newest segments may hold no commit; its jobs commit every minute.
@@ -37,20 +40,25 @@ done
 
 @dataclass(frozen=True)
 class Source:
-    """Whose repository it is."""
+    """Whose repository it is, and how pgBackRest reaches it: by default in the volumes that are mounted."""
 
     stack: str
     passphrase: str
     process_max: int
+    options: Mapping[str, str] = field(default_factory=lambda: IN_VOLUMES)
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Name -> text of what the options name, beside the configuration."""
 
 
 def configure(place: Place, source: Source) -> None:
-    """Write pgBackRest's configuration; the passphrase lies in memory only."""
+    """Write pgBackRest's configuration; passphrase and keys lie in memory only."""
+    for name, text in source.files.items():
+        place.write(f"{CONFIG_DIR}/{name}", text)
     options = {
         "log-level-console": "off",
         "log-level-stderr": "warn",
         "log-level-file": "off",
-        "repo1-path": ROOT,
+        **source.options,
         "repo1-cipher-type": "aes-256-cbc",
         "repo1-cipher-pass": source.passphrase,
         "process-max": str(source.process_max),
@@ -71,12 +79,13 @@ def find(context: Context, place: Place, source: Source, target: Target) -> tupl
     context.progress(f'looks at what the repository of "{source.stack}" keeps')
     found = _stanza(place, source)
     home = f"archive/{source.stack}/{found.archive_id}"
-    listed = place.must("listing the archive", "find", f"{ROOT}/{home}", "-type", "f", "-printf", f"{home}/%P\n")
-    files = keep.segments(listed.splitlines())
+    names = place.must("listing the archive", "pgbackrest", "--recurse", "repo-ls", home).splitlines()
+    listed = [f"{home}/{name}" for name in names]
+    files = keep.segments(listed)
     timeline = target.timeline or max(map(keep.timeline_of, files), default=1)
     history = f"{home}/{timeline:08X}.history"
     # The first timeline of a cluster has none in its archive.
-    line = keep.lineage(timeline, _file(place, source, history) if history in listed.splitlines() else "")
+    line = keep.lineage(timeline, _file(place, source, history) if history in listed else "")
     files = [file for file in files if keep.timeline_of(file) in line]
     if timeline not in map(keep.timeline_of, files):
         raise PipeError(
@@ -98,11 +107,14 @@ def _stanza(place: Place, source: Source) -> Stanza:
             f'the passphrase does not open the repository of stack "{source.stack}"',
             "give that stack's own as restore.passphrase; docs/backup-and-restore.md says how to print it",
         )
+    if silence := keep.silence(result.stdout, source.stack):
+        raise PipeError(
+            f'the repository of stack "{source.stack}" does not answer: {silence}',
+            "see restore.s3, restore.sftp and restore.network; docs/backup-and-restore.md says what they are",
+        )
     found = keep.stanza(result.stdout, source.stack)
     if found is None:
-        raise PipeError(
-            f'the repository on these volumes holds nothing of a stack "{source.stack}"', "see restore.from"
-        )
+        raise PipeError(f'the repository holds nothing of a stack "{source.stack}"', "see restore.from")
     return found
 
 

@@ -1,4 +1,4 @@
-"""A throw-away container in which a restore happens: no network, the source's volumes read-only, gone afterwards."""
+"""A throw-away container in which a restore happens: it reads the source's repository, and is gone afterwards."""
 
 from __future__ import annotations
 
@@ -14,21 +14,29 @@ from provider.resource import Context
 
 ROOT = "/var/lib/pgbackrest"
 HOME = "/var/lib/postgresql"
-CONF = "/tmp/pgbackrest.conf"
+CONFIG_DIR = "/etc/pipe"
+CONF = f"{CONFIG_DIR}/pgbackrest.conf"
+# The user of the images.
+UID = 999
 STOP_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class Site:
-    """What the container is made from. Volumes by name; `repository` has the archive's and the backups'."""
+    """What the container is made from, volumes by name.
+
+    A repository in volumes is mounted read-only, in a container without network; any other is reached by a network.
+    """
 
     container: str
     image: str
     labels: Mapping[str, str]
-    repository: tuple[str, str]
+    repository: tuple[str, str] | None
+    """The volumes of the archive and of the backups."""
     data: str | None
     """The volume that the restore is for; without one nothing but the repository is read."""
     memory_mb: int
+    network: str = "none"
 
 
 class Place:
@@ -112,7 +120,7 @@ def _require_volumes(api: Any, site: Site) -> None:
     """Refuse a volume that is not there: the engine would make an empty one."""
     import docker
 
-    for name in (*site.repository, *([site.data] if site.data else [])):
+    for name in (*(site.repository or ()), *([site.data] if site.data else [])):
         try:
             api.inspect_volume(name)
         except docker.errors.NotFound:
@@ -130,10 +138,9 @@ def _described(api: Any, site: Site) -> dict[str, Any]:
     def mount(source: str, target: str, *, read_only: bool) -> Any:
         return docker.types.Mount(target, source, type="volume", read_only=read_only)
 
-    mounts = [
-        mount(source, target, read_only=True)
-        for source, target in zip(site.repository, (f"{ROOT}/archive", f"{ROOT}/backup"), strict=True)
-    ]
+    folders = (f"{ROOT}/archive", f"{ROOT}/backup")
+    pairs = zip(site.repository, folders, strict=True) if site.repository else ()
+    mounts = [mount(source, target, read_only=True) for source, target in pairs]
     if site.data:
         mounts.append(mount(site.data, HOME, read_only=False))
     limit = site.memory_mb * 1024 * 1024
@@ -146,9 +153,13 @@ def _described(api: Any, site: Site) -> dict[str, Any]:
         "labels": dict(site.labels),
         "host_config": api.create_host_config(
             mounts=mounts,
-            network_mode="none",
+            network_mode=site.network,
             read_only=True,
-            tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=128m,mode=1777"},
+            tmpfs={
+                "/tmp": "rw,noexec,nosuid,nodev,size=128m,mode=1777",
+                # Keys lie in memory only. The image has the folder, whose mode stays.
+                CONFIG_DIR: f"rw,noexec,nosuid,nodev,size=1m,uid={UID},gid={UID}",
+            },
             cap_drop=["ALL"],
             security_opt=["no-new-privileges:true"],
             init=True,

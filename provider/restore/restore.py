@@ -29,6 +29,9 @@ class Restore(Resource):
         "volume": Field(str, "The first member's volume."),
         "archive": Field(str, "Volume of the source's WAL, mounted read-only.", required=False),
         "backup": Field(str, "Volume of the source's backups, mounted read-only.", required=False),
+        "network": Field(str, "Docker network from which the source's repository is reached.", required=False),
+        "options": Field(dict, "pgBackRest's options that lead to it.", required=False, secret=True),
+        "files": Field(dict, "Name -> text of the files that these name.", required=False, secret=True),
         "memoryMb": Field(int, "Memory limit of the container, in MB."),
         "processMax": Field(int, f"Processes of a restore; {PROCESSES} by default.", required=False),
         "source": Field(str, "The stack whose repository it is; without one nothing is restored.", required=False),
@@ -119,14 +122,17 @@ def _site(new: Properties, *, data: bool) -> Site:
         container=new["container"] if data else f"{new['container']}-look",
         image=new["image"],
         labels=new["labels"],
-        repository=(new["archive"], new["backup"]),
+        repository=(new["archive"], new["backup"]) if new.get("archive") else None,
         data=new["volume"] if data else None,
         memory_mb=new["memoryMb"],
+        network=new.get("network", "none"),
     )
 
 
 def _source(new: Properties) -> look.Source:
-    return look.Source(new["source"], new["passphrase"], int(new.get("processMax", PROCESSES)))
+    processes = int(new.get("processMax", PROCESSES))
+    options = new.get("options", look.IN_VOLUMES)
+    return look.Source(new["source"], new["passphrase"], processes, options, new.get("files", {}))
 
 
 def _target(new: Properties) -> Target:

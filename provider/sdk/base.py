@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import pulumi
+
+T = TypeVar("T")
 
 
 class Resource(pulumi.CustomResource):
@@ -15,7 +17,7 @@ class Resource(pulumi.CustomResource):
         return value
 
 
-def secret(value: pulumi.Input[str] | None) -> pulumi.Output[str] | None:
+def secret(value: pulumi.Input[T] | None) -> pulumi.Output[T] | None:
     """Mark a value as secret where there is one."""
     return None if value is None else pulumi.Output.secret(value)
 

@@ -30,6 +30,9 @@ class Restore(Resource):
         source: pulumi.Input[str] | None = None,
         archive: pulumi.Input[str] | None = None,
         backup: pulumi.Input[str] | None = None,
+        network: pulumi.Input[str] | None = None,
+        options: pulumi.Input[Mapping[str, str]] | None = None,
+        files: pulumi.Input[Mapping[str, str]] | None = None,
         passphrase: pulumi.Input[str] | None = None,
         at: pulumi.Input[str] | None = None,
         name: pulumi.Input[str] | None = None,
@@ -47,8 +50,11 @@ class Restore(Resource):
         :param memory_mb: memory limit of the container.
         :param process_max: processes of the restore; 2 by default.
         :param source: the stack whose repository it is; without one nothing is restored.
-        :param archive: volume of its WAL.
+        :param archive: volume of its WAL, where it lies in volumes.
         :param backup: volume of its backups.
+        :param network: Docker network from which it is reached, where it does not.
+        :param options: pgBackRest's options that lead to it.
+        :param files: name -> text of the files beside pgBackRest's configuration that these options name.
         :param passphrase: of its repository.
         :param at: the moment up to which commits are kept, ``2026-05-01 12:00:00+09``.
         :param name: or a restore point.
@@ -69,6 +75,9 @@ class Restore(Resource):
                 "source": source,
                 "archive": archive,
                 "backup": backup,
+                "network": network,
+                "options": secret(options),
+                "files": secret(files),
                 "passphrase": secret(passphrase),
                 "at": at,
                 "name": name,

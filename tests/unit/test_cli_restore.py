@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cli import inplace, restore, stackfile
+from cli import inplace, restore, source, stackfile
 from cli.errors import UserError
+from cli.session import Session
+from cli.source import Source
+from infra import repositories
+from infra.settings import load
+from setup.paths import checkout
 
 
 def test_words_become_keys() -> None:
@@ -34,6 +41,7 @@ def test_where_the_passphrase_is_kept_is_no_configuration() -> None:
         ("WHEN=now", 'error: "WHEN=now" says nothing to a restore'),
         ("AT=", 'error: "AT=" says nothing to a restore'),
         ("PAUSE=maybe", 'error: PAUSE is "maybe"\nHINT: it is yes or no.'),
+        ("REPOSITORY=tape", 'error: REPOSITORY is "tape"\nHINT: it is volume, s3, sftp.'),
     ],
 )
 def test_another_word_is_refused(word: str, text: str) -> None:
@@ -43,7 +51,16 @@ def test_another_word_is_refused(word: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["AT=x", "LSN=0/5"], ["OLD=keep"], ["OLD=remove", "AT=x"], ["FROM=prod"], ["remove"]]
+    "words",
+    [
+        [],
+        ["AT=x", "LSN=0/5"],
+        ["OLD=keep"],
+        ["OLD=remove", "AT=x"],
+        ["OLD=remove", "REPOSITORY=s3"],
+        ["FROM=prod"],
+        ["remove"],
+    ],
 )
 def test_a_restore_in_place_is_one_thing(words: list[str]) -> None:
     with pytest.raises(UserError, match="takes one of AT=, NAME= and LSN=, with or without TIMELINE="):
@@ -75,3 +92,109 @@ def test_a_replica_that_lies_behind_may_still_read_the_archive(
 def test_a_copied_file_does_not_begin_with_the_same_backup() -> None:
     content = {"config": {"pipe:environment": "test", "pipe:restore": {"from": "prod", "passphrase": {"secure": "v1"}}}}
     assert "restore" not in stackfile.copy(content, "other", 20000)
+
+
+S3: dict[str, Any] = {
+    "endpoint": "s3.example.com",
+    "port": 7070,
+    "bucket": "b",
+    "access_key": "A",
+    "secret_key": "hidden",
+}
+OUTPUTS: dict[str, Any] = {
+    "backup": {"repositories": ["s3", "volume"]},
+    "backup_passphrase": "pass",
+    "backup_access": {"passphrase": "pass", "repositories": ["s3", "volume"], "s3": S3},
+}
+
+
+@pytest.fixture
+def session(monkeypatch: pytest.MonkeyPatch) -> Session:
+    """A session in which only stack "prod" has a state."""
+
+    def outputs(session: Session) -> dict[str, Any]:
+        if session.stack != "prod":
+            raise UserError(f'stack "{session.stack}" has no outputs: there is no such stack')
+        return OUTPUTS
+
+    monkeypatch.setattr(Session, "outputs", outputs)
+    return Session("new", checkout(), {})
+
+
+def test_the_first_of_the_list_is_read_or_the_one_that_is_named(session: Session) -> None:
+    assert source.find(session, "prod") == Source("prod", "s3", "pass", S3)
+    assert source.find(session, "prod", "volume") == Source("prod", "volume", "pass")
+
+
+def test_a_repository_that_has_left_the_list_is_refused(session: Session, tmp_path: Path) -> None:
+    """Also to whoever has a file from the days in which it was there."""
+    kept = tmp_path / "old.key"
+    kept.write_text('{"passphrase": "pass", "repositories": ["sftp"], "sftp": {"host": "h"}}')
+    for key_file in (None, str(kept)):
+        with pytest.raises(UserError) as caught:
+            source.find(session, "prod", "sftp", key_file)
+        assert caught.value.text() == (
+            'error: stack "prod" keeps no backups in sftp: its repositories are s3, volume\n'
+            "HINT: REPOSITORY= takes one of them; what a place still holds that has left the list is old."
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "repository", "found"),
+    [
+        ("pass\n", None, Source("gone", "volume", "pass")),
+        ('{"passphrase": "pass", "repositories": ["volume", "s3"], "s3": {}}', None, Source("gone", "volume", "pass")),
+        (
+            f'{{"passphrase": "pass", "repositories": ["s3"], "s3": {json.dumps(S3)}}}',
+            "s3",
+            Source("gone", "s3", "pass", S3),
+        ),
+    ],
+)
+def test_what_was_kept_elsewhere_stands_for_a_state_that_is_gone(
+    session: Session, tmp_path: Path, text: str, repository: str | None, found: Source
+) -> None:
+    kept = tmp_path / "kept.key"
+    kept.write_text(text)
+    assert source.find(session, "gone", repository, str(kept)) == found
+    with pytest.raises(UserError) as caught:
+        source.find(session, "gone", repository)
+    assert caught.value.text().endswith("give what was printed and kept elsewhere: KEY_FILE=file.")
+
+
+def test_what_is_read_becomes_configuration_and_its_secrets_are_apart() -> None:
+    plain, secret, stale = restore.settings(Source("prod", "s3", "pass", S3), {"from": "prod", "sftp": {"host": "h"}})
+    assert plain == {
+        "repository": "s3",
+        "s3.endpoint": "s3.example.com",
+        "s3.port": "7070",
+        "s3.bucket": "b",
+        "s3.access_key": "A",
+    }
+    assert secret == {"passphrase": "pass", "s3.secret_key": "hidden"}
+    assert stale == ["sftp"]
+
+
+def test_a_stack_puts_out_how_its_repositories_are_read() -> None:
+    """What it puts out is what a restore is told: the identity that can change no backup."""
+    own = {"archive_access_key": "B", "archive_secret_key": "only-reads"}
+    raw = {
+        "environment": "dev",
+        "network": {"port_base": 15400},
+        "backup": {"repositories": ["s3"]},
+        "s3": {**S3, **own},
+    }
+    access = repositories.access(load("mine", raw, secret_keys={"s3"}), "pass")
+    assert access == {
+        "passphrase": "pass",
+        "repositories": ["s3"],
+        "s3": {**S3, "access_key": "B", "secret_key": "only-reads"},
+    }
+    options, files = repositories.to_read(Source("mine", "s3", "pass", access["s3"]).settings)
+    assert (options["repo1-type"], options["repo1-s3-key-secret"], options["repo1-storage-port"]) == (
+        "s3",
+        "only-reads",
+        "7070",
+    )
+    assert files == {}
+    assert not any("retention" in name for name in options)

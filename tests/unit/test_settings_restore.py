@@ -39,6 +39,30 @@ WRONG = {
         "pipe:restore.from = mine: must be another stack: a restore of this one is in place; "
         "docs/backup-and-restore.md says how to do that",
     ),
+    "a bucket without a key": (
+        {"from": "prod", "repository": "s3", "s3": {"endpoint": "s3.example.com", "bucket": "b", "access_key": "A"}},
+        "pipe:restore.s3.secret_key = (not set): must be set while restore.repository names s3; "
+        "set it, or take s3 out of restore.repository",
+    ),
+    "a bucket of no use": (
+        {"from": "prod", "s3": {"bucket": "b"}},
+        "pipe:restore.s3.bucket = b: is of no use while restore.repository does not name s3; "
+        "add s3 there, or remove it here",
+    ),
+    "no such key of a bucket": (
+        {"from": "prod", "s3": {"buckets": "b"}},
+        "pipe:restore.s3.buckets = b: no such setting; did you mean pipe:restore.s3.bucket?",
+    ),
+    "no bucket": (
+        {"from": "prod", "s3": "b"},
+        "pipe:restore.s3 = b: must be a map of endpoint, port, region, bucket, path, uri_style, ca_certificate, "
+        "access_key, secret_key; write one key a line under it",
+    ),
+    "a key in plain text": (
+        {"from": "prod", "s3": {"secret_key": "hunter2"}},
+        "pipe:restore.s3.secret_key = [secret]: must be encrypted in the stack file; run "
+        "`bin/pulumi config set --secret --path 'pipe:restore.s3.secret_key'`, which asks for it",
+    ),
     "a pause nowhere": (
         {"from": "prod", "pause": True},
         "pipe:restore.pause = true: needs restore.at, name or lsn to pause at; set one of them, or no pause",
@@ -56,6 +80,9 @@ def test_the_key_from_is_written_as_it_is_said() -> None:
     assert (restore.from_, restore.at) == ("prod", "2026-05-01 12:00:00+09")
 
 
-def test_the_passphrase_is_not_shown() -> None:
-    document = {**PLAIN, "restore": {"from": "prod", "passphrase": "hunter2"}}
-    assert "hunter2" not in repr(load("dev", document, secret_keys={"restore"}))
+def test_neither_passphrase_nor_key_is_shown() -> None:
+    bucket = {"endpoint": "s3.example.com", "bucket": "b", "access_key": "A", "secret_key": "hunter3"}
+    section = {"from": "prod", "passphrase": "hunter2", "repository": "s3", "s3": bucket}
+    found = load("dev", {**PLAIN, "restore": section}, secret_keys={"restore"})
+    assert found.restore.s3.secret_key == "hunter3"
+    assert "hunter" not in repr(found)

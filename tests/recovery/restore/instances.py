@@ -67,16 +67,17 @@ def context() -> Context:
     return Context("", config, Database(config, cancellation), Reporter(None), cancellation)
 
 
-def site(stack: Stack, name: str, volume: str | None, source: str | None = None) -> Site:
-    """Describe a throw-away container beside the stack; `source`: another stack's name."""
+def site(stack: Stack, name: str, volume: str | None, source: str | None = None, network: str = "none") -> Site:
+    """Describe a throw-away container beside the stack; `source`: another stack's name; `network`: no volumes then."""
     repository = f"pipe-{source or stack.name}-repository"
     return Site(
         container=f"{name}-restore",
         image=str(stack.container("member-0").attrs["Config"]["Image"]),
         labels={"pipe.stack": stack.name, "pipe.component": "restore"},
-        repository=(f"{repository}-archive", f"{repository}-backup"),
+        repository=(f"{repository}-archive", f"{repository}-backup") if network == "none" else None,
         data=volume,
         memory_mb=MEMORY_MB,
+        network=network,
     )
 
 
@@ -90,13 +91,13 @@ def find(stack: Stack, target: Target, *, source: look.Source | None = None) -> 
 
 
 @contextmanager
-def restored(stack: Stack, source: look.Source, target: Target) -> Iterator[Place]:
+def restored(stack: Stack, source: look.Source, target: Target, network: str = "none") -> Iterator[Place]:
     """Lend an instance that was restored to the target and promoted."""
     name = f"pipe-{stack.name}-{secrets.token_hex(3)}"
     engine = docker.from_env()
     volume = engine.volumes.create(f"{name}-data", labels={"pipe.stack": stack.name})
     try:
-        with place(context(), site(stack, name, f"{name}-data")) as there:
+        with place(context(), site(stack, name, f"{name}-data", network=network)) as there:
             look.configure(there, source)
             backup, exact = look.find(context(), there, source, target)
             replay.fetch(context(), there, source, backup)

@@ -65,7 +65,7 @@ def test_a_second_up_and_a_refresh_change_nothing(stack: Stack) -> None:
 def test_the_passphrase_is_printed_and_backups_are_looked_at(stack: Stack) -> None:
     file = ROOT / ".pipe" / stack.name / "kept.key"
     page.run("print the passphrase", stack, key=str(file), prod=stack.name)
-    assert file.read_text().strip() == passphrase(stack)
+    assert json.loads(file.read_text()) == {"passphrase": passphrase(stack), "repositories": ["volume"]}
     assert file.stat().st_mode & 0o077 == 0
     assert "incr" in page.run("look at backups", stack, prod=stack.name)
 
