@@ -13,6 +13,9 @@ from provider.pgbackrest.stanza import ERRORS_ONLY
 from provider.resource import Context, Field, Resource
 from provider.values import Properties, has_unknown
 
+# One that is away is tried again for this long, for each of its files: it must not hold up what mends it.
+_IO_SECONDS = 5
+
 
 class Drill(Resource):
     """A look, and nothing that is made. Its id is the stanza's name."""
@@ -43,7 +46,8 @@ def _warn(context: Context, properties: Properties) -> None:
     stanza = str(properties["stanza"])
     where = (context, properties["container"], properties.get("user"))
     try:
-        result = Container(*where).run([f"--stanza={stanza}", *ERRORS_ONLY, "--output=json", "info"])
+        quick = f"--io-timeout={_IO_SECONDS}"
+        result = Container(*where).run([f"--stanza={stanza}", *ERRORS_ONLY, quick, "--output=json", "info"])
         if result.code:
             raise PipeError(result.error)
         times = Container(*where, "find").run(FIND_TIMES)
