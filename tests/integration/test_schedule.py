@@ -139,8 +139,8 @@ def test_what_is_not_due_waits(engine: docker.DockerClient) -> None:
             "the schedule waiting",
         )
         assert "called" not in log(container)
-        found = container.exec_run(["ls", "/var/lib/pgbackrest/schedule"])
-        times = set(found.output.decode().split())
-        assert {"drilled-1", "drilled-2"} <= times, "a drill is due from now on, whoever makes it"
+        names = container.exec_run(["ls", "/var/lib/pgbackrest/schedule"]).output
+        assert isinstance(names, bytes)
+        assert {b"drilled-1", b"drilled-2"} <= set(names.split()), "a drill is due from now on, whoever makes it"
     finally:
         container.remove(force=True)
