@@ -1,8 +1,9 @@
-"""What Docker's engine knows of a container that does not do its work: how it ended, and the line that says why."""
+"""What Docker's engine knows: how a container ended that does not do its work, and the line that says why."""
 
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from provider.config import Config
 from provider.errors import PipeError
 
 _LINES = 200
+_ENDED_SECONDS, _POLL_SECONDS = 10, 0.05
 _LONGEST = 300
 # What programs write in the line that tells why they end; the last such line is the cause of what follows it.
 _TELLING = ("PANIC:", "FATAL:", "CRITICAL", "ERROR", "Error:", "error:", "exec ")
@@ -50,6 +52,19 @@ def look(config: Config, container: str, about: str = "") -> Sight | None:
         return None
     named = [line for line in lines if about and about in line]
     return Sight(int(found["RestartCount"]), int(found["State"]["ExitCode"]), telling(named or lines))
+
+
+def ended(client: Any, command: str) -> int:
+    """Return the exit code of a command in a container, given its id there, once its output has ended.
+
+    The engine learns of the end a moment later than whoever reads. Raises PipeError when it never does.
+    """
+    deadline = time.monotonic() + _ENDED_SECONDS
+    while (code := client.exec_inspect(command)["ExitCode"]) is None:
+        if time.monotonic() > deadline:
+            raise PipeError("Docker's engine does not know how a command in a container ended", "run up again")
+        time.sleep(_POLL_SECONDS)
+    return int(code)
 
 
 @contextlib.contextmanager

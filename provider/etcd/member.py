@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, ClassVar
 
+from provider import engine
 from provider.errors import PipeError
 from provider.resource import Context, Field, Resource
 from provider.values import Properties
@@ -73,7 +74,9 @@ def _health(api: Any, container: str, words: list[str]) -> tuple[int, str]:
     try:
         command = api.exec_create(container, words)["Id"]
         output = api.exec_start(command).decode(errors="replace").strip()
-        status = api.exec_inspect(command)["ExitCode"]
+        status = engine.ended(api, command)
     except docker.errors.APIError as error:
         return 1, str(error.explanation or error)
-    return (1 if status is None else int(status)), output.splitlines()[-1] if output else "no answer"
+    except PipeError as error:
+        return 1, str(error)
+    return status, output.splitlines()[-1] if output else "no answer"

@@ -63,7 +63,7 @@ def _file(context: Context, container: str) -> dict[str, tuple[str, bool]]:
             )
         command = api.exec_create(container, ["psql", "-XAtq", "-F", "\t", "-c", _FILE])["Id"]
         output, _ = api.exec_start(command, demux=True)
-        if api.exec_inspect(command)["ExitCode"] != 0:
+        if engine.ended(api, command) != 0:
             return {}
     rows = (line.split("\t") for line in (output or b"").decode(errors="replace").splitlines())
     return {row[0]: (row[1], row[2] == "t") for row in rows if len(row) == 3}

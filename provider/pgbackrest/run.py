@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from provider import engine
 from provider.errors import PipeError
 from provider.resource import Context
 
@@ -69,7 +70,7 @@ class Container:
                     texts[index] += text
                     for line in text.splitlines() if on_line else ():
                         on_line(line)  # type: ignore[misc]
-            return Result(api.exec_inspect(command)["ExitCode"] or 0, *texts)
+            return Result(engine.ended(api, command), *texts)
 
     def is_running(self) -> bool:
         """Say whether the container runs; raises PipeError where Docker cannot tell."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from provider import engine
 from provider.errors import PipeError
 from provider.pgbackrest.run import Container, Result
 from provider.resource import Context
@@ -69,7 +70,7 @@ class Place:
             while plug.recv(4096):
                 pass
             stream.close()
-            if api.exec_inspect(id_)["ExitCode"]:
+            if engine.ended(api, id_):
                 raise PipeError(f'"{path}" could not be written in container "{self.name}"')
 
 
