@@ -27,6 +27,7 @@ from bench.materials import Authority
 from bench.only_migrations import Program
 from bench.scratch import ROOT, BenchError
 from cli.errors import UserError
+from tests.fixtures.commands import executed
 from tests.provider.pipe.containers import port, running
 
 NUMBERS = "50,200,1000"
@@ -73,9 +74,9 @@ class Server:
     def psql(self, *arguments: str) -> None:
         """Run psql in the container. Raises BenchError with what it said."""
         command = ["psql", "-h", "/tmp", "-U", "postgres", "-X", "-q", "-v", "ON_ERROR_STOP=1", *arguments]
-        done = self.container.exec_run(command)
-        if done.exit_code:
-            raise BenchError(f"{shlex.join(command)[:200]} failed:\n{done.output.decode()[-2000:]}")
+        status, text = executed(self.container, *command)
+        if status:
+            raise BenchError(f"{shlex.join(command)[:200]} failed:\n{text[-2000:]}")
 
     def fresh(self, database: str) -> None:
         """Make a database with what infrastructure makes before the first migration."""

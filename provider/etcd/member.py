@@ -70,13 +70,13 @@ def _running(api: Any, names: list[str]) -> set[str]:
 def _health(api: Any, container: str, words: list[str]) -> tuple[int, str]:
     """Return the command's status and its last line; a container that restarts just now is not healthy."""
     import docker
+    import requests
 
     try:
-        command = api.exec_create(container, words)["Id"]
-        output = api.exec_start(command).decode(errors="replace").strip()
-        status = engine.ended(api, command)
-    except docker.errors.APIError as error:
-        return 1, str(error.explanation or error)
+        done = engine.execute(api, container, words)
+    except (docker.errors.APIError, requests.HTTPError) as error:
+        return 1, str(getattr(error, "explanation", None) or error)
     except PipeError as error:
         return 1, str(error)
-    return status, output.splitlines()[-1] if output else "no answer"
+    said = (done.stdout + done.stderr).strip()
+    return done.code, said.splitlines()[-1] if said else "no answer"

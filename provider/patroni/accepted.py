@@ -61,9 +61,6 @@ def _file(context: Context, container: str) -> dict[str, tuple[str, bool]]:
                 f'"{container}" does not run, so nobody can tell whether its PostgreSQL takes the change',
                 f"`docker start {container}`, or `make up ARGS=--refresh`",
             )
-        command = api.exec_create(container, ["psql", "-XAtq", "-F", "\t", "-c", _FILE])["Id"]
-        output, _ = api.exec_start(command, demux=True)
-        if engine.ended(api, command) != 0:
-            return {}
-    rows = (line.split("\t") for line in (output or b"").decode(errors="replace").splitlines())
+        done = engine.execute(api, container, ["psql", "-XAtq", "-F", "\t", "-c", _FILE])
+    rows = (line.split("\t") for line in done.stdout.splitlines()) if done.code == 0 else ()
     return {row[0]: (row[1], row[2] == "t") for row in rows if len(row) == 3}

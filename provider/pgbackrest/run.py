@@ -61,16 +61,15 @@ class Container:
 
     def run(self, arguments: list[str], on_line: Callable[[str], None] | None = None) -> Result:
         """Run the program to its end; raises PipeError where Docker cannot."""
+
+        def lines(_: int, text: str) -> None:
+            for line in text.splitlines():
+                on_line(line)  # type: ignore[misc]
+
         with self._docker() as api:
-            command = api.exec_create(self._name, [self._program, *arguments], user=self._user)["Id"]
-            texts = ["", ""]
-            for parts in api.exec_start(command, stream=True, demux=True):
-                for index, part in enumerate(parts):
-                    text = part.decode(errors="replace") if part else ""
-                    texts[index] += text
-                    for line in text.splitlines() if on_line else ():
-                        on_line(line)  # type: ignore[misc]
-            return Result(engine.ended(api, command), *texts)
+            words = [self._program, *arguments]
+            done = engine.execute(api, self._name, words, self._user, lines if on_line else None)
+        return Result(done.code, done.stdout, done.stderr)
 
     def is_running(self) -> bool:
         """Say whether the container runs; raises PipeError where Docker cannot tell."""

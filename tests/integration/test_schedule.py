@@ -13,9 +13,11 @@ from docker.models.containers import Container
 from infra.images import image_name, read_context
 from tests import timeouts
 from tests.asserts.eventually import eventually
+from tests.fixtures.commands import executed
 
 pytestmark = pytest.mark.integration
 
+TIMES = "/var/lib/pgbackrest/schedule"
 PGBACKREST = "#!/bin/sh\necho called: $*\nexit $(cat /tmp/status)\n"
 PREPARE = """
 mkdir -p /tmp/bin
@@ -102,8 +104,8 @@ def test_a_failure_is_said_and_tried_again(engine: docker.DockerClient) -> None:
             timeouts.COMMAND,
             "the failure said",
         )
-        stamp = container.exec_run(["find", "/var/lib/pgbackrest/schedule/full-volume", "-mmin", "-60"])
-        assert stamp.output == b"", "the time file still has the last success"
+        found = executed(container, "find", f"{TIMES}/full-volume", "-mmin", "-60")
+        assert found == (0, ""), "the time file still has the last success"
     finally:
         container.remove(force=True)
 
@@ -119,8 +121,8 @@ def test_a_drill_that_does_not_pass_waits_for_its_next_time(engine: docker.Docke
             "the drill that was due three hours ago",
         )
         eventually(
-            lambda: container.exec_run(["find", "/var/lib/pgbackrest/schedule/drill", "-mmin", "-60"]).output,
-            lambda found: found == b"/var/lib/pgbackrest/schedule/drill\n",
+            lambda: executed(container, "find", f"{TIMES}/drill", "-mmin", "-60"),
+            lambda found: found == (0, f"{TIMES}/drill\n"),
             timeouts.COMMAND,
             "its time file, as it ran",
         )
@@ -139,8 +141,7 @@ def test_what_is_not_due_waits(engine: docker.DockerClient) -> None:
             "the schedule waiting",
         )
         assert "called" not in log(container)
-        names = container.exec_run(["ls", "/var/lib/pgbackrest/schedule"]).output
-        assert isinstance(names, bytes)
-        assert {b"drilled-1", b"drilled-2"} <= set(names.split()), "a drill is due from now on, whoever makes it"
+        _, names = executed(container, "ls", TIMES)
+        assert {"drilled-1", "drilled-2"} <= set(names.split()), "a drill is due from now on, whoever makes it"
     finally:
         container.remove(force=True)

@@ -14,6 +14,7 @@ from docker.models.containers import Container
 
 from infra import repositories
 from infra.settings import Settings
+from tests.fixtures.commands import executed
 from tests.fixtures.helper_images import of_project, with_packages
 
 CONF = "/tmp/pgbackrest.conf"
@@ -50,16 +51,14 @@ class Aging:
 
     def run(self, *command: str) -> tuple[int, str]:
         """Run a command; return its status and what it printed."""
-        clock = {
-            "LD_PRELOAD": "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
-            "FAKETIME_TIMESTAMP_FILE": "/tmp/clock",
-            "FAKETIME_NO_CACHE": "1",
+        clock = (
+            "LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+            "FAKETIME_TIMESTAMP_FILE=/tmp/clock",
+            "FAKETIME_NO_CACHE=1",
             # Waits are measured, not dated.
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }
-        done = self.container.exec_run(list(command), environment=clock)
-        assert isinstance(done.output, bytes)
-        return int(done.exit_code or 0), done.output.decode()
+            "FAKETIME_DONT_FAKE_MONOTONIC=1",
+        )
+        return executed(self.container, "env", *clock, *command)
 
     def must(self, *command: str) -> str:
         """Run a command that has to succeed; return what it printed."""

@@ -9,6 +9,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from infra.access import matrix
+from tests.fixtures.commands import executed
 from tests.fixtures.schema_database import Connection, SchemaDatabase
 from tests.schema.rows import make_tenant, one
 
@@ -170,8 +171,7 @@ def test_a_seal_leaves_the_database_in_the_wal_too(database: SchemaDatabase, mig
     number, digest = migrator.execute(
         "SELECT number, encode(hash, 'hex') FROM pipe.audit_seals ORDER BY number DESC LIMIT 1"
     ).fetchall()[0]
-    dump = ["pg_waldump", "--path=/tmp/data/pg_wal", f"--start={start}", "--rmgr=XLOG"]
-    said = database.container.exec_run(dump).output.decode()
+    _, said = executed(database.container, "pg_waldump", "--path=/tmp/data/pg_wal", f"--start={start}", "--rmgr=XLOG")
     assert f"desc: RESTORE_POINT audit_seal_{number}_{digest[:12]}\n" in said
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from infra.archive import member_conf, repository_conf
 from infra.cluster.config import Logins, bootstrap_sql, bootstrap_yml, etcd_yml, patroni_yml
 from infra.settings import load
+from tests.fixtures.commands import executed
 from tests.provider.pipe.authority import Authority
 from tests.provider.pipe.containers import network, port, running, volume
 
@@ -32,9 +33,9 @@ class Cluster:
 
     def psql(self, query: str, member: int = 0) -> str:
         """What the superuser of a member sees, on its socket."""
-        result = self.members[member].exec_run(["psql", "-XAtqc", query], user="postgres")
-        assert result.exit_code == 0, result.output
-        return str(result.output.decode().strip())
+        status, text = executed(self.members[member], "psql", "-XAtqc", query, user="postgres")
+        assert status == 0, text
+        return text.strip()
 
 
 @contextlib.contextmanager

@@ -1,11 +1,17 @@
-"""Which line of a container's log tells why its program ended."""
+"""Which line of a container's log tells why its program ended, and commands in containers."""
 
 from __future__ import annotations
 
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import docker
 import pytest
 
 from provider import engine
-from provider.engine import Sight, ended, telling
+from provider.engine import Done, Sight, ended, execute, telling
 from provider.errors import PipeError
 from provider.patroni.member import evidence
 
@@ -31,6 +37,49 @@ def test_what_the_log_says_is_shown_and_where_the_rest_is() -> None:
     ]
     assert evidence(Sight(0, 1, ""), "member-1") == ["its log says why: docker logs member-1"]
     assert evidence(None, "member-1") == ["its log says why: docker logs member-1"]
+
+
+class Answers(BaseHTTPRequestHandler):
+    """An engine that is quick: what a command writes comes together with the head of the answer."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self._say({"ExitCode": 3})
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        if not self.path.endswith("/start"):
+            return self._say({"Id": "id"})
+        output = b"\1\0\0\0\0\0\0\6hello\n\2\0\0\0\0\0\0\3bad\1\0\0\0\0\0\0\4you\n"
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n" + output)
+        self.close_connection = True
+        return None
+
+    def _say(self, document: dict[str, Any]) -> None:
+        text = json.dumps(document).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_nothing_is_lost_of_what_comes_together_with_the_head_of_an_answer() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        client = docker.APIClient(f"tcp://127.0.0.1:{server.server_port}", version="1.44")
+        parts: list[tuple[int, str]] = []
+        try:
+            done = execute(client, "box", ["echo"], on_part=lambda *part: parts.append(part))
+        finally:
+            client.close()
+            server.shutdown()
+    assert done == Done(3, "hello\nyou\n", "bad")
+    assert parts == [(0, "hello\n"), (1, "bad"), (0, "you\n")]
 
 
 class Engine:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from provider.patroni.dynamic_config import TAKEN_BACK
+from tests.fixtures.commands import executed
 from tests.provider.airgap.harness import Failed, bare
 from tests.provider.pipe.authority import Authority
 from tests.provider.pipe.cluster import STANZA, Cluster
@@ -164,7 +165,7 @@ def test_a_replica_shows_what_postgresql_does_not_start_with_and_comes_back(
     assert live.up(config(patroni, max_locks_per_transaction=100_000_000)) == "update", "it waits for a restart"
     replica = next(index for index in range(2) if patroni.psql("SELECT pg_is_in_recovery()", index) == "t")
     ctl = ["patronictl", "-c", "/etc/pipe/patroni.yml", "restart", STANZA, f"member-{replica}", "--pending", "--force"]
-    said = patroni.members[replica].exec_run(ctl, user="postgres").output.decode()
+    _, said = executed(patroni.members[replica], *ctl, user="postgres")
     assert f"Failed: restart for member member-{replica}" in said
     assert patroni.psql("SHOW max_locks_per_transaction", 1 - replica) == "128"
 
@@ -247,10 +248,10 @@ def test_membership_waits_until_the_cluster_has_forgotten(operator: PipePlugin, 
     assert patroni.psql(slots, leader) == "1"
     patroni.members[1 - leader].stop(timeout=30)
     live.destroy()
-    cluster = patroni.members[leader].exec_run(
-        ["curl", "-s", "--cacert", "/etc/pipe/ca.pem", "https://localhost:8008/cluster"]
-    )
-    assert f"member-{1 - leader}" not in cluster.output.decode()
+    ask = ("curl", "-s", "--cacert", "/etc/pipe/ca.pem", "https://localhost:8008/cluster")
+    _, cluster = executed(patroni.members[leader], *ask)
+    assert f'"member-{leader}"' in cluster
+    assert f"member-{1 - leader}" not in cluster
 
     gone = operator.live("patroni:Membership", "gone")
     gone.up(inputs | {"endpoints": ["https://127.0.0.1:1"]})
