@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -59,7 +60,8 @@ def _rounds(shape: Shape, scenarios: Sequence[Scenario], rounds: int, outcomes: 
         for number in range(1, rounds + 1):
             print(f"round {number} of {rounds}: {shape.title}", flush=True)
             for scenario in scenarios:
-                outcome = once(subject, scenario)
+                # Nobody chooses the moment of Patroni's loop at which something befalls a stack.
+                outcome = once(subject, scenario, random.uniform(0, subject.settings.failover.loop_wait))
                 outcomes.append(outcome.document())
                 print(
                     f"  {scenario.key:<18} writes out {outcome.outage:6.2f} s, reads {outcome.reads:6.2f} s,"

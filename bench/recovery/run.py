@@ -52,8 +52,12 @@ class Outcome:
         return asdict(self)
 
 
-def once(subject: Subject, scenario: Scenario) -> Outcome:
-    """Do one round on a stack in full health, and leave it in full health."""
+def once(subject: Subject, scenario: Scenario, later: float = 0.0) -> Outcome:
+    """Do one round on a stack in full health, and leave it in full health.
+
+    :param later: seconds before the fault. A stack comes to full health at the same moment of Patroni's loop in every
+        round, and how old the lease is then decides most of an outage.
+    """
     stack, before = subject.stack, subject.leader()
     if scenario.leader not in (None, before):
         subject.switch_over(before, scenario.leader)
@@ -66,6 +70,7 @@ def once(subject: Subject, scenario: Scenario) -> Outcome:
     ):
         eventually(witness.led, bool, timeouts.COMMAND, "a member that says that it is the primary")
         ledger.wait_for_rows(ROWS)
+        time.sleep(later)
         since = time.time()
         with scenario.fault(subject, before):
             if scenario.moves:
