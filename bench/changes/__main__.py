@@ -48,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"written to {results.keep('changes', outcomes=outcomes).relative_to(ROOT)}")
     if not args.only:
         made = (
-            f"Minimum / median / maximum of {args.rounds} rounds on {os.cpu_count()} processors,"
+            f"Minimum / median / maximum of {args.rounds} round{'s' if args.rounds > 1 else ''} on"
+            f" {os.cpu_count()} processors,"
             f" {datetime.now(UTC):%Y-%m-%d}; sessions lost: the most that one of four clients lost in a change."
         )
         table = figures.table(CHANGES, outcomes)
