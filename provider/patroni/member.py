@@ -90,7 +90,7 @@ def can_hand_over(rest: Rest, endpoint: str) -> bool:
     if not leads(rest, endpoint):
         return False
     members = rest.send("GET", endpoint, "/cluster").document.get("members", [])
-    return any(may_lead(member, str(member.get("state"))) for member in members)
+    return any(map(may_lead, members))
 
 
 def synchronous(rest: Rest, endpoints: list[str]) -> bool:
@@ -108,7 +108,7 @@ def await_successor(context: Context, rest: Rest, endpoint: str, endpoints: list
     deadline = time.monotonic() + SUCCESSOR_SECONDS
     while leads(rest, endpoint):
         members = rest.send("GET", endpoint, "/cluster").document.get("members", [])
-        able = [member for member in members if may_lead(member, str(member.get("state")))]
+        able = list(filter(may_lead, members))
         ready = any(m.get("role") == "sync_standby" for m in able) or not synchronous(rest, [endpoint])
         late = time.monotonic() > deadline
         if able and (ready or late):
@@ -122,7 +122,7 @@ def await_successor(context: Context, rest: Rest, endpoint: str, endpoints: list
 
 def _one_streams(rest: Rest, endpoints: list[str]) -> bool:
     answers = rest.reachable(endpoints, "/patroni")
-    return any(may_lead(answer.document, str(answer.document.get("replication_state"))) for _, answer in answers)
+    return any(may_lead(answer.document) for _, answer in answers)
 
 
 def hand_over_from(context: Context, rest: Rest, leaving: list[str]) -> None:

@@ -188,9 +188,13 @@ def restart_order(members: Mapping[str, str]) -> list[str]:
     return sorted(members, key=lambda name: (leads(members[name]), name))
 
 
-def may_lead(status: Mapping[str, Any], state: str) -> bool:
-    """Say whether a node streams by its `state` and is not one that lies behind on purpose and never leads."""
-    return state == "streaming" and not (status.get("tags") or {}).get("nofailover")
+def may_lead(node: Mapping[str, Any]) -> bool:
+    """Say whether a node streams and is not one that lies behind on purpose and never leads.
+
+    :param node: what it says of itself (``/patroni``), or what the list of the cluster says of it.
+    """
+    state = node.get("replication_state", node.get("state"))
+    return state == "streaming" and not (node.get("tags") or {}).get("nofailover")
 
 
 def successor(members: Iterable[Mapping[str, Any]], leaving: Collection[str]) -> str | None:
@@ -198,7 +202,7 @@ def successor(members: Iterable[Mapping[str, Any]], leaving: Collection[str]) ->
 
     In synchronous mode Patroni lets only the replica take over that commits wait for, so that one comes first.
     """
-    able = [m for m in members if may_lead(m, str(m.get("state"))) and m["name"] not in leaving]
+    able = [m for m in members if may_lead(m) and m["name"] not in leaving]
     able.sort(key=lambda member: (member.get("role") != "sync_standby", str(member["name"])))
     return str(able[0]["name"]) if able else None
 
