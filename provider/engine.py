@@ -79,13 +79,20 @@ def execute(
     with that: on a busy machine a quick command seems to have written nothing. Here it is read as any other answer.
 
     :param on_part: is given each piece as it comes: 0 for what is written to stdout, 1 for stderr, and the text.
-    :raises requests.RequestException, docker.errors.APIError: the engine does not do it.
+    :raises docker.errors.APIError: the engine does not do it.
     """
+    import docker
+    import requests
+
     command = client.exec_create(container, list(words), user=user)["Id"]
     start = f"{client.base_url}/v{client.api_version}/exec/{command}/start"
     written = [b"", b""]
     with client.post(start, json={"Detach": False, "Tty": False}, stream=True) as answer:
-        answer.raise_for_status()
+        try:
+            answer.raise_for_status()
+        except requests.HTTPError as error:
+            # With the engine's own words, as of any other call.
+            docker.errors.create_api_error_from_http_exception(error)
         while len(head := answer.raw.read(_HEAD.size)) == _HEAD.size:
             channel, size = _HEAD.unpack(head)
             part = answer.raw.read(size)

@@ -70,12 +70,11 @@ def _running(api: Any, names: list[str]) -> set[str]:
 def _health(api: Any, container: str, words: list[str]) -> tuple[int, str]:
     """Return the command's status and its last line; a container that restarts just now is not healthy."""
     import docker
-    import requests
 
     try:
         done = engine.execute(api, container, words)
-    except (docker.errors.APIError, requests.HTTPError) as error:
-        return 1, str(getattr(error, "explanation", None) or error)
+    except docker.errors.APIError as error:
+        return 1, str(error.explanation or error)
     except PipeError as error:
         return 1, str(error)
     said = (done.stdout + done.stderr).strip()

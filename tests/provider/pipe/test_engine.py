@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -50,15 +51,17 @@ class Answers(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         if not self.path.endswith("/start"):
-            return self._say({"Id": "id"})
+            return self._say({"Id": "down" if "/down/" in self.path else "id"})
+        if "/down/" in self.path:
+            return self._say({"message": "the container is not running"}, 409)
         output = b"\1\0\0\0\0\0\0\6hello\n\2\0\0\0\0\0\0\3bad\1\0\0\0\0\0\0\4you\n"
         self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n" + output)
         self.close_connection = True
         return None
 
-    def _say(self, document: dict[str, Any]) -> None:
+    def _say(self, document: dict[str, Any], status: int = 200) -> None:
         text = json.dumps(document).encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
@@ -68,16 +71,25 @@ class Answers(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def test_nothing_is_lost_of_what_comes_together_with_the_head_of_an_answer() -> None:
+@pytest.fixture
+def client() -> Iterator[docker.APIClient]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         client = docker.APIClient(f"tcp://127.0.0.1:{server.server_port}", version="1.44")
-        parts: list[tuple[int, str]] = []
-        try:
-            done = execute(client, "box", ["echo"], on_part=lambda *part: parts.append(part))
-        finally:
-            client.close()
-            server.shutdown()
+        yield client
+        client.close()
+        server.shutdown()
+
+
+def test_a_refusal_has_the_engines_own_words(client: docker.APIClient) -> None:
+    with pytest.raises(docker.errors.APIError) as refused:
+        execute(client, "down", ["echo"])
+    assert refused.value.explanation == "the container is not running"
+
+
+def test_nothing_is_lost_of_what_comes_together_with_the_head_of_an_answer(client: docker.APIClient) -> None:
+    parts: list[tuple[int, str]] = []
+    done = execute(client, "box", ["echo"], on_part=lambda *part: parts.append(part))
     assert done == Done(3, "hello\nyou\n", "bad")
     assert parts == [(0, "hello\n"), (1, "bad"), (0, "you\n")]
 
