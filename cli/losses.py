@@ -9,9 +9,9 @@ from typing import Any
 from cli import connect, drill
 from cli.errors import UserError
 from cli.session import Session
+from cli.source import VOLUME
 from cli.status import collect
 
-VOLUME = "volume"
 _HELD = """
     SELECT pg_catalog.pg_size_pretty(pg_catalog.pg_database_size(pg_catalog.current_database())),
            (SELECT count(*) FROM pipe.organizations), (SELECT count(*) FROM pipe.users)
