@@ -1,23 +1,28 @@
 """Whether PostgreSQL took the parameters of its new configuration file, asked in each member's container.
 
 A value that it refuses at a reload changes nothing at first: it goes on with the old one, and says so in its log only.
-But with that file it would not start any more.
+But with that file it would not start any more. And a file may never get the value: Patroni compares once, when the
+configuration changes, and a PostgreSQL that is just starting or changing its role then keeps the old one.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from provider import engine
 from provider.errors import PipeError
 from provider.patroni.member import evidence
 from provider.patroni.plan import same
+from provider.patroni.rest import Rest
+from provider.patroni.wake import reload
 from provider.resource import Context
 
-# Patroni writes the file a moment after it was told. A member that is busy says nothing here, and that is no refusal.
-WAIT_SECONDS = 15
+# Patroni writes the file a moment after it was told; a member that has not after some seconds is told again.
+AGAIN_SECONDS = 3
+# A member that is busy says nothing for so long, and that is no refusal.
+WAIT_SECONDS = 30
 POLL_SECONDS = 0.3
 # One that only waits for a restart is not refused. The last entry of a name is the one that counts.
 _FILE = """
@@ -29,25 +34,41 @@ _FILE = """
 """
 
 
-def check(context: Context, containers: Sequence[str], parameters: Mapping[str, Any]) -> None:
+def check(context: Context, rest: Rest, containers: Mapping[str, str], parameters: Mapping[str, Any]) -> None:
     """Wait until the file of each member has the parameters; raises PipeError with those that PostgreSQL refuses.
 
-    For what is read at a reload: at a restart PostgreSQL tells by itself.
+    For what is read at a reload: at a restart PostgreSQL tells by itself. Warns of a member that does not show them.
+
+    :param containers: REST address -> the container behind it.
     """
     wanted = {name.lower(): value for name, value in parameters.items()}
-    for container in containers:
-        deadline = time.monotonic() + WAIT_SECONDS
-        while time.monotonic() < deadline:
-            found = _file(context, container)
-            refused = sorted(name for name in wanted if found.get(name, ("", False))[1])
-            if refused:
-                raise PipeError(
-                    f'PostgreSQL in "{container}" refuses {", ".join(refused)}',
-                    *evidence(engine.look(context.config, container, "invalid value for parameter"), container),
+    for endpoint, container in containers.items():
+        begun = told = time.monotonic()
+        while missing := _missing(context, container, wanted):
+            now = time.monotonic()
+            if now > begun + WAIT_SECONDS:
+                context.warning(
+                    f'the file of PostgreSQL in "{container}" does not have {", ".join(missing)} as configured\n'
+                    "HINT: the member is busy, or ALTER SYSTEM gave another value; look at pg_file_settings there, and"
+                    " once it runs: bin/patronictl reload"
                 )
-            if all(same(found.get(name, (None, False))[0], value) for name, value in wanted.items()):
                 break
+            if now > told + AGAIN_SECONDS:
+                reload(rest, endpoint)
+                told = now
             context.cancellation.pause(POLL_SECONDS, f'waiting for the parameters of "{container}"')
+
+
+def _missing(context: Context, container: str, wanted: Mapping[str, Any]) -> list[str]:
+    """Return the names that the member's file does not have with these values; raises PipeError for refused ones."""
+    found = _file(context, container)
+    refused = sorted(name for name in wanted if found.get(name, ("", False))[1])
+    if refused:
+        raise PipeError(
+            f'PostgreSQL in "{container}" refuses {", ".join(refused)}',
+            *evidence(engine.look(context.config, container, "invalid value for parameter"), container),
+        )
+    return sorted(name for name, value in wanted.items() if not same(found.get(name, (None, False))[0], value))
 
 
 def _file(context: Context, container: str) -> dict[str, tuple[str, bool]]:

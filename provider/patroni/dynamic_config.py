@@ -114,7 +114,7 @@ class DynamicConfig(Resource):
         _send(context, rest, endpoints, change)
         try:
             if old:
-                accepted.check(context, new["containers"], _reloaded(new["config"], changed))
+                accepted.check(context, rest, containers, _reloaded(new["config"], changed))
             if may_need_restart(changed):
                 _settle(context, rest, endpoints)
             waiting = pending(rest, endpoints)
@@ -128,6 +128,7 @@ class DynamicConfig(Resource):
                 raise
             _send(context, rest, endpoints, reverse(before, change))
             _await_return(context, rest, containers, new.get("timeoutSeconds", WAIT_SECONDS))
+            _await_reload(context, rest, containers, _reloaded(before, changed))
             raise PipeError(error.message, *(hint for hint in error.hints if hint != WAY_BACK), TAKEN_BACK) from error
         for member, parameters in sorted(waiting.items()):
             context.warning(
@@ -204,6 +205,14 @@ def _await_return(context: Context, rest: Rest, containers: dict[str, str], limi
         if name and answer.document.get("state") != "running":
             with contextlib.suppress(PipeError):
                 wait(context, rest, name, endpoint, limit, containers[endpoint])
+
+
+def _await_reload(context: Context, rest: Rest, containers: dict[str, str], parameters: Properties) -> None:
+    """Wait until the file of each member that runs has the values from before again; one that is down has no say."""
+    for endpoint, answer in list(rest.reachable(containers, "/patroni")):
+        if answer.document.get("state") == "running":
+            with contextlib.suppress(PipeError):
+                accepted.check(context, rest, {endpoint: containers[endpoint]}, parameters)
 
 
 def _settle(context: Context, rest: Rest, endpoints: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Members look at the cluster when they are woken, not only every ``loop_wait`` seconds."""
+"""Members look at the cluster when they are told to, not only every ``loop_wait`` seconds."""
 
 from __future__ import annotations
 
@@ -16,3 +16,11 @@ def wake(rest: Rest, endpoints: Iterable[str]) -> None:
             ttl = rest.change("GET", endpoint, "/config", None).document.get("ttl")
             # The value that is there already: it changes nothing, and a PATCH is what wakes a member.
             rest.change("PATCH", endpoint, "/config", {"ttl": ttl})
+
+
+def reload(rest: Rest, endpoint: str) -> None:
+    """Have the member compare its configuration with what its PostgreSQL has, and write it anew where they differ."""
+    with contextlib.suppress(PipeError):
+        rest.change("POST", endpoint, "/reload", None)
+        # It reloads when it looks next.
+        wake(rest, [endpoint])

@@ -137,6 +137,21 @@ def test_what_a_killed_run_left_is_proved_and_taken_back(operator: PipePlugin, p
     assert patroni.psql("SELECT count(*) FROM pg_file_settings WHERE error IS NOT NULL") == "0"
 
 
+def test_a_member_whose_file_did_not_get_the_value_is_told_again(operator: PipePlugin, patroni: Cluster) -> None:
+    live = operator.live("patroni:DynamicConfig")
+    live.up(config(patroni, deadlock_timeout="2s"))
+    operator.live("patroni:DynamicConfig", "killed").up(config(patroni, deadlock_timeout="4s"))
+    reloaded(patroni, "deadlock_timeout", "4s")
+    # As where Patroni compared while PostgreSQL was starting: it has the new configuration, the file the old one.
+    old = "sed -i \"s/^deadlock_timeout = .*/deadlock_timeout = '2s'/\" \"$(psql -XAtqc 'SHOW config_file')\""
+    assert executed(patroni.members[0], "bash", "-c", f"{old} && psql -XAtqc 'SELECT pg_reload_conf()'")[0] == 0
+    reloaded(patroni, "deadlock_timeout", "2s")
+
+    assert live.up(config(patroni, deadlock_timeout="4s")) == "update"
+
+    reloaded(patroni, "deadlock_timeout", "4s")
+
+
 def test_a_restart_is_pending_until_it_is_asked_for_and_then_rolls(operator: PipePlugin, patroni: Cluster) -> None:
     live = operator.live("patroni:DynamicConfig")
     live.up(config(patroni, max_connections=100))
