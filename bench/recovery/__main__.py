@@ -1,21 +1,19 @@
-"""Measures what faults cost, many rounds of each: python -m bench.recovery [--rounds N] [--only KEY …] [--add FILE …].
+"""Measures what faults cost, many rounds of each: python -m bench.recovery [--rounds N] [--only KEY …].
 
 A round has every scenario, so what else the machine does then disturbs all alike. Prints a line for each, writes
-bench/results/<time>-recovery.json and, when nothing was left out, the table in docs/failover.md. All of it takes hours:
-a part at a time is possible, each with `--only`, and the last one with `--add` takes the files of the others into the
-table. Needs what `make setup` makes. Everything it makes, it removes.
+bench/results/<time>-recovery.json and the lines of the table in docs/failover.md. All of it takes hours: a part at a
+time is possible with `--only`, and leaves the other lines as they are. Needs what `make setup` makes. Everything it
+makes, it removes.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from bench import results
@@ -34,9 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bench.recovery", description="Measures what faults cost.")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--only", nargs="+", choices=[scenario.key for scenario in SCENARIOS], default=[])
-    parser.add_argument("--add", nargs="+", type=Path, metavar="FILE", default=[], help="what other runs have written")
     args = parser.parse_args(argv)
-    earlier = [outcome for file in args.add for outcome in json.loads(file.read_text())["outcomes"]]
     os.chdir(ROOT)
     wanted = [scenario for scenario in SCENARIOS if not args.only or scenario.key in args.only]
     outcomes: list[dict[str, Any]] = []
@@ -48,9 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # What was measured before something went wrong is worth keeping.
         print(f"written to {results.keep('recovery', outcomes=outcomes).relative_to(ROOT)}")
     print("\n".join(["", *figures.missed(wanted, outcomes)]))
-    if args.add or not args.only:
-        table = figures.table(SCENARIOS, [*earlier, *outcomes])
-        DOCUMENT.write_text(figures.written(DOCUMENT.read_text(), f"{table}\n\n{_made()}"))
+    document = DOCUMENT.read_text()
+    table = figures.table(SCENARIOS, outcomes, document)
+    DOCUMENT.write_text(figures.written(document, f"{table}\n\n{_made()}"))
     return 1 if any(_lost(scenario, outcomes) for scenario in wanted) else 0
 
 
@@ -77,7 +73,7 @@ def _lost(scenario: Scenario, outcomes: figures.Outcomes) -> bool:
 def _made() -> str:
     """Say under the table what its figures are."""
     return (
-        f"Minimum / median / maximum on {os.cpu_count()} processors, {datetime.now(UTC):%Y-%m-%d};"
+        f"Minimum / median / maximum on {os.cpu_count()} processors, the newest of {datetime.now(UTC):%Y-%m-%d};"
         " reads: the longest time without an answer at the read-only endpoint."
     )
 

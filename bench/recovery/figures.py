@@ -53,9 +53,13 @@ def line(row: Row, outcomes: Outcomes) -> str:
     return f"| {row.title} | {row.then} | {outage}{aim} | {reads} | {lost} | {row.to_do} |"
 
 
-def table(rows: Sequence[Row], outcomes: Outcomes) -> str:
-    """Return the whole table, a line for each scenario."""
-    return "\n".join([HEAD, *(line(row, outcomes) for row in rows)])
+def table(rows: Sequence[Row], outcomes: Outcomes, document: str) -> str:
+    """Return the whole table, a line for each scenario; what was not measured now keeps the document's line."""
+    shown = {text.split(" | ")[0]: text for text in document.split(BEGIN)[1].split(END)[0].splitlines()}
+    lines = [
+        line(row, outcomes) if of(outcomes, row.key) else shown.get(f"| {row.title}", line(row, ())) for row in rows
+    ]
+    return "\n".join([HEAD, *lines])
 
 
 def missed(rows: Sequence[Row], outcomes: Outcomes) -> list[str]:

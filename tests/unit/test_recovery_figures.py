@@ -72,6 +72,13 @@ def test_the_table_takes_the_place_between_its_marks() -> None:
     assert figures.written(document, "new") == f"before\n{figures.BEGIN}\nnew\n{figures.END}\nafter\n"
 
 
+def test_what_was_not_measured_now_keeps_its_line() -> None:
+    old = figures.line(scenario("x"), [outcome("x", 7.0)])
+    page = f"before\n{figures.BEGIN}\n{figures.HEAD}\n{old}\n\nmade\n{figures.END}\nafter\n"
+    assert figures.table([scenario("x")], [outcome("y", 1.0)], page).splitlines()[-1] == old
+    assert "7.0" not in figures.table([scenario("x")], [outcome("x", 2.0)], page)
+
+
 def test_the_page_has_every_scenario_in_its_own_words() -> None:
     shown = DOCUMENT.read_text().split(figures.BEGIN)[1].split(figures.END)[0].splitlines()
     lines = [line for line in shown if line.startswith("| ") and line not in figures.HEAD]
