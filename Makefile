@@ -86,7 +86,7 @@ bench: .setup ## measure a stack's whole life; OF=tenants (a file of bench/): a 
 	@$(PYTHON) -m bench$(addprefix .,$(OF)) $(ARGS)
 
 bench-recovery: .setup ## measure failovers and other faults, write them into the documents: ROUNDS=10; OF=throughput: backups
-	@$(PYTHON) -m bench.recovery$(addprefix .,$(OF)) $(if $(OF),,$(addprefix --rounds ,$(ROUNDS))) $(ARGS)
+	@$(PYTHON) -m bench.recovery$(addprefix .,$(OF)) $(addprefix --rounds ,$(ROUNDS)) $(ARGS)
 
 sweep: .setup ## remove throw-away stacks that were left over: ARGS="--dry-run"
 	@$(PYTHON) -m delivery.sweep $(ARGS)

@@ -65,9 +65,9 @@ def _aim(figure: Figure, value: float, floor: float | None) -> str:
     return f"{said}  {'met' if value < limit else 'NOT MET'}"
 
 
-def spread(values: Sequence[float]) -> str:
-    """Return minimum, median and maximum of seconds, as "1.2 / 1.4 / 2.0 s"."""
-    return " / ".join(f"{value:.1f}" for value in (min(values), median(values), max(values))) + " s"
+def spread(values: Sequence[float], *, digits: int = 1) -> str:
+    """Return minimum, median and maximum, as "1.2 / 1.4 / 2.0"."""
+    return " / ".join(f"{value:.{digits}f}" for value in (min(values), median(values), max(values)))
 
 
 def between(document: str, begin: str, end: str, part: str) -> str:

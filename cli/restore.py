@@ -76,7 +76,11 @@ def run(session: Session, words: Sequence[str], like: str | None) -> int:
     if status == 0:
         print(connect.instructions(session.stack, session.outputs()))
         return 0
-    return _after_failure(session, status, file if is_new else None)
+    left = state.read(session)
+    if known is None and (left is None or not _holds(left)):
+        _forget(session, file if is_new else None)
+        return status
+    return _tell_pause(session, status)
 
 
 def _refuse_made(session: Session) -> None:
@@ -136,13 +140,16 @@ def _configure(session: Session, wanted: Mapping[str, str], present: Mapping[str
             raise UserError(f"{full} cannot be configured: {done.stderr.strip().removeprefix('error: ')}")
 
 
-def _after_failure(session: Session, status: int, made: Path | None) -> int:
-    known = state.read(session)
-    if made is not None and (known is None or not _holds(known)):
-        session.ask("stack", "rm", session.stack, "--yes", "--force", "--preserve-config", "--remove-backups")
+def _forget(session: Session, made: Path | None) -> None:
+    """Take away the stack of which nothing was made, and the file that was made for it."""
+    session.ask("stack", "rm", session.stack, "--yes", "--force", "--preserve-config", "--remove-backups")
+    if made:
         made.unlink(missing_ok=True)
-        print(f'nothing was changed: stack "{session.stack}" is not made')
-        return status
+    print(f'nothing was changed: stack "{session.stack}" is not made')
+
+
+def _tell_pause(session: Session, status: int) -> int:
+    """Say how to go on from a pause at the target, which is no failure; returns the exit status."""
     try:
         place = containers.name_of(containers.running(engine.client(), session.stack, "restore")[0])
     except UserError:

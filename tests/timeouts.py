@@ -12,6 +12,8 @@ COMMAND = 60
 CONNECT = 10
 REPLAYED = 15
 """A row of the primary seen on a replica."""
+RELOAD = 30
+"""A value that PostgreSQL reads at a reload, seen by a new session after Patroni took it over."""
 REJOIN = 90
 """A member that comes back with its volume streams again."""
 FAILOVER = 90

@@ -29,7 +29,7 @@ def line(change: Change, outcomes: Outcomes) -> str:
         return f"| {change.title} | not measured | | | |"
     drops = max(outcome["drops"] for outcome in found)
     rows = f"{sum(o['lost'] for o in found)} of {sum(o['acknowledged'] for o in found)}"
-    outage, up = (spread([outcome[name] for outcome in found]) for name in ("outage", "up"))
+    outage, up = (f"{spread([outcome[name] for outcome in found])} s" for name in ("outage", "up"))
     return f"| {change.title} | {outage} | {drops or 'none'} | {rows} | {up} |"
 
 

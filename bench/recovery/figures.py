@@ -45,7 +45,7 @@ def line(row: Row, outcomes: Outcomes) -> str:
     outage = reads = lost = "not measured"
     if found:
         count = "1 round" if len(found) == 1 else f"{len(found)} rounds"
-        outage = f"{spread([outcome['outage'] for outcome in found])}, {count}"
+        outage = f"{spread([outcome['outage'] for outcome in found])} s, {count}"
         reads = f"{median(outcome['reads'] for outcome in found):.1f} s, at most {_most(found, 'reads'):.1f} s"
         rows = sum(outcome["lost"] for outcome in found)
         lost = f"{rows} of {sum(outcome['acknowledged'] for outcome in found)}"

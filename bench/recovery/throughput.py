@@ -1,8 +1,9 @@
 """How fast backups and restores are, beside the plainest way to copy the same data: make bench-recovery OF=throughput.
 
-One stack with one replica, whose database grows from size to size. At each: a full backup; the replica built anew from
-it and from the primary; and, as the floor on the same machine and the same files, ``tar | zstd`` and ``cp``. Prints a
-line for each size, writes bench/results/<time>-throughput.json and the table in docs/backup-and-restore.md.
+One stack with one replica, whose database grows from size to size. At each, many times: a full backup; the replica
+built anew from it and from the primary; and, as the floor on the same machine and the same files, ``tar | zstd`` and
+``cp``. Prints a line for each size, writes bench/results/<time>-throughput.json and the table in
+docs/backup-and-restore.md.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
+from statistics import median
 from typing import Any
 
 from bench import results
-from bench.report import between
+from bench.report import between, spread
 from bench.scratch import ROOT, BenchError
 from infra.naming import Names
 from infra.paths import DATA_DIR, POSTGRES_HOME
@@ -33,6 +35,7 @@ HEAD = (
     "|---|---|---|---|---|---|---|"
 )
 MEGABYTES = (100, 500, 2000)
+ROUNDS = 10
 MB = 1_000_000
 WAIT_SECONDS = 900
 # A row of about 250 bytes, half of which compresses: an identifier that does not, and a text that does.
@@ -55,7 +58,7 @@ FROM_PRIMARY = (
 
 @dataclass(frozen=True)
 class Measured:
-    """One size: bytes, and the seconds that each way took."""
+    """One round at one size: bytes, and the seconds that each way took."""
 
     size: int
     tar: float
@@ -66,39 +69,46 @@ class Measured:
     """From the start of an empty node until it streams: Patroni, the restore, the WAL since."""
     from_primary: float
 
-    def line(self) -> str:
-        """Return its line of the table."""
-        rates = (self.tar, self.cp, self.backup, self.restore)
-        cells = [f"{self.size / MB:.0f} MB", *(f"{self.size / MB / seconds:.0f} MB/s" for seconds in rates)]
-        return f"| {' | '.join([*cells, f'{self.from_backup:.1f} s', f'{self.from_primary:.1f} s'])} |"
+
+def line(rounds: Sequence[Measured]) -> str:
+    """Return the line of the table for one size: minimum, median and maximum of its rounds."""
+    rates = ([one.size / MB / getattr(one, way) for one in rounds] for way in ("tar", "cp", "backup", "restore"))
+    times = ([getattr(one, way) for one in rounds] for way in ("from_backup", "from_primary"))
+    cells = [
+        f"{median(one.size for one in rounds) / MB:.0f} MB",
+        *(f"{spread(values, digits=0)} MB/s" for values in rates),
+        *(f"{spread(values)} s" for values in times),
+    ]
+    return f"| {' | '.join(cells)} |"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measures every size; returns 0."""
     parser = argparse.ArgumentParser(prog="bench.recovery.throughput", description="Measures backup and restore.")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--megabytes", type=int, nargs="+", default=list(MEGABYTES))
     args = parser.parse_args(argv)
     os.chdir(ROOT)
-    found: list[Measured] = []
+    found: list[list[Measured]] = []
     with throw_away_stack("throughput") as stack:
         stack.prepare()
         stack.configure("database", replicas=1)
         stack.up()
         for megabytes in sorted(args.megabytes):
             _grow(stack, megabytes * MB)
-            found.append(_measure(stack))
-            print(found[-1].line(), flush=True)
-    file = results.keep("throughput", sizes=[asdict(one) for one in found])
-    table = "\n".join([HEAD, *(one.line() for one in found)])
-    DOCUMENT.write_text(between(DOCUMENT.read_text(), BEGIN, END, f"{table}\n\n{_made()}"))
+            found.append([_measure(stack) for _ in range(args.rounds)])
+            print(line(found[-1]), flush=True)
+    file = results.keep("throughput", rounds=[asdict(one) for size in found for one in size])
+    table = "\n".join([HEAD, *map(line, found)])
+    DOCUMENT.write_text(between(DOCUMENT.read_text(), BEGIN, END, f"{table}\n\n{_made(args.rounds)}"))
     print(f"written to {file.relative_to(ROOT)}")
     return 0
 
 
-def _made() -> str:
+def _made(rounds: int) -> str:
     return (
-        f"One round on {os.cpu_count()} processors, {datetime.now(UTC):%Y-%m-%d}, caches warm: for how the ways"
-        " compare, not for what a disk does."
+        f"Minimum / median / maximum of {rounds} round{'s' if rounds > 1 else ''} on {os.cpu_count()} processors,"
+        f" {datetime.now(UTC):%Y-%m-%d}, caches warm: for how the ways compare, not for what a disk does."
     )
 
 

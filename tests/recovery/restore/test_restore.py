@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from cli import state
+from cli.session import Session
 from provider.errors import PipeError
 from provider.restore.look import Source
 from provider.restore.moments import Target, parse_lsn, shown
@@ -102,6 +104,17 @@ def test_make_restore_refuses_before_anything_is_made(written: Written, tmp_path
             assert reason in text
             assert "Traceback" not in text
             assert (traces(stack.name), stack.file.exists()) == ([], False)
+
+
+def test_a_restore_with_wrong_settings_leaves_no_stack_and_keeps_its_file(written: Written) -> None:
+    with throw_away_stack("wrong") as stack:
+        stack.prepare()
+        stack.configure("database", replicas=99)
+        done = restore(stack, f"FROM={written.stack.name}")
+        assert done.returncode != 0
+        assert "database.replicas" in done.stdout + done.stderr
+        assert state.read(Session.current(stack.name)) is None
+        assert (traces(stack.name), stack.file.exists()) == ([], True)
 
 
 @pytest.mark.timeout(2 * timeouts.RESTORE)
