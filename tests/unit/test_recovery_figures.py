@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bench.recovery import figures
+from bench.recovery.__main__ import spread_moments
 from bench.recovery.scenarios import SCENARIOS, Scenario
 from bench.recovery.shapes import PRODUCTION, Member
 from bench.recovery.watch import at_once, longest_gap, turns
@@ -77,6 +78,11 @@ def test_what_was_not_measured_now_keeps_its_line() -> None:
     page = f"before\n{figures.BEGIN}\n{figures.HEAD}\n{old}\n\nmade\n{figures.END}\nafter\n"
     assert figures.table([scenario("x")], [outcome("y", 1.0)], page).splitlines()[-1] == old
     assert "7.0" not in figures.table([scenario("x")], [outcome("x", 2.0)], page)
+
+
+def test_the_rounds_share_out_the_moments_of_the_loop() -> None:
+    moments = spread_moments(10, 7.0)
+    assert [int(moment / 0.7) for moment in sorted(moments)] == list(range(10))
 
 
 def test_the_page_has_every_scenario_in_its_own_words() -> None:
