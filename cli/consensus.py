@@ -27,6 +27,7 @@ from infra.paths import CA_FILE, CONFIG_DIR, DATA_DIR, ETCD_DIR, REST_PORT
 WAIT_SECONDS = 300
 POLL_SECONDS = 0.5
 COMMAND_SECONDS = 60
+FREEZE_TRIES = 20
 # A member's stop writes a checkpoint and waits for its replicas.
 STOP_SECONDS = 120
 PRIMARY_STATES = ("in production", "shut down", "shutting down", "in crash recovery")
@@ -97,7 +98,7 @@ def run(session: Session) -> int:
     followers = [name for name in members if name != primary and _status(name)]
     try:
         for name in followers:
-            _docker("pause", name)
+            _freeze(name)
         _docker("start", *etcd)
         _wait(lambda: _quorum(etcd), "etcd has a quorum again, and an empty store", f"docker logs {next(iter(etcd))}")
         _docker("start", primary)
@@ -157,6 +158,15 @@ def _empty(etcd: str, image: str, token: str) -> None:
     """Delete what a member of etcd stored, and have it begin the store of that token; its container is stopped."""
     words = ["run", "--rm", "--network", "none", "--volumes-from", etcd, "--entrypoint", "sh", image, "-c"]
     _docker(*words, f"rm -rf {ETCD_DIR}/data && echo {token} >{ETCD_DIR}/token")
+
+
+def _freeze(container: str) -> None:
+    """Pause a container. On a busy machine the kernel may need more than one try to freeze all that runs in it."""
+    for _ in range(FREEZE_TRIES - 1):
+        if _run(["pause", container]).returncode == 0:
+            return
+        time.sleep(POLL_SECONDS)
+    _docker("pause", container)
 
 
 def _wait(look: Callable[[], bool], what: str, look_at: str) -> None:

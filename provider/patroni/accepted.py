@@ -8,7 +8,7 @@ configuration changes, and a PostgreSQL that is just starting or changing its ro
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from provider import engine
@@ -24,6 +24,11 @@ AGAIN_SECONDS = 3
 # A member that is busy says nothing for so long, and that is no refusal.
 WAIT_SECONDS = 30
 POLL_SECONDS = 0.3
+# Limit of one look: a server that stands still takes the connection and says nothing.
+_LOOK_SECONDS = 10
+# A replica that lies behind on purpose has a value of its own.
+_LOCAL = frozenset({"hot_standby_feedback"})
+_PSQL = ("psql", "-XAtq", "-F", "\t", "-c")
 # One that only waits for a restart is not refused. The last entry of a name is the one that counts.
 _FILE = """
     SELECT DISTINCT ON (lower(file.name)) lower(file.name), file.setting,
@@ -34,24 +39,25 @@ _FILE = """
 """
 
 
-def check(context: Context, rest: Rest, containers: Mapping[str, str], parameters: Mapping[str, Any]) -> None:
+def check(
+    context: Context, rest: Rest, containers: Mapping[str, str], parameters: Mapping[str, Any], *, back: bool = False
+) -> None:
     """Wait until the file of each member has the parameters; raises PipeError with those that PostgreSQL refuses.
 
     For what is read at a reload: at a restart PostgreSQL tells by itself. Warns of a member that does not show them.
 
     :param containers: REST address -> the container behind it.
+    :param back: the values are those from before a change that failed; what is refused is the change, still there.
     """
-    wanted = {name.lower(): value for name, value in parameters.items()}
+    wanted = {name.lower(): value for name, value in parameters.items() if name.lower() not in _LOCAL}
+    if not wanted:
+        return
     for endpoint, container in containers.items():
         begun = told = time.monotonic()
-        while missing := _missing(context, container, wanted):
+        while missing := _missing(context, container, wanted, back=back):
             now = time.monotonic()
             if now > begun + WAIT_SECONDS:
-                context.warning(
-                    f'the file of PostgreSQL in "{container}" does not have {", ".join(missing)} as configured\n'
-                    "HINT: the member is busy, or ALTER SYSTEM gave another value; look at pg_file_settings there, and"
-                    " once it runs: bin/patronictl reload"
-                )
+                context.warning(_silent(container, missing))
                 break
             if now > told + AGAIN_SECONDS:
                 reload(rest, endpoint)
@@ -59,11 +65,22 @@ def check(context: Context, rest: Rest, containers: Mapping[str, str], parameter
             context.cancellation.pause(POLL_SECONDS, f'waiting for the parameters of "{container}"')
 
 
-def _missing(context: Context, container: str, wanted: Mapping[str, Any]) -> list[str]:
+def _silent(container: str, missing: Sequence[str]) -> str:
+    # Patroni cannot see what value these have, and does not write one again that it took for written.
+    by_restart = [name for name in missing if "." in name]
+    way = f"bin/patronictl restart (for {', '.join(by_restart)})" if by_restart else "bin/patronictl reload"
+    return (
+        f'the file of PostgreSQL in "{container}" does not have {", ".join(missing)} as configured\n'
+        "HINT: the member is busy, or ALTER SYSTEM gave another value; look at pg_file_settings there, and once it"
+        f" runs: {way}"
+    )
+
+
+def _missing(context: Context, container: str, wanted: Mapping[str, Any], *, back: bool) -> list[str]:
     """Return the names that the member's file does not have with these values; raises PipeError for refused ones."""
     found = _file(context, container)
     refused = sorted(name for name in wanted if found.get(name, ("", False))[1])
-    if refused:
+    if refused and not back:
         raise PipeError(
             f'PostgreSQL in "{container}" refuses {", ".join(refused)}',
             *evidence(engine.look(context.config, container, "invalid value for parameter"), container),
@@ -82,6 +99,6 @@ def _file(context: Context, container: str) -> dict[str, tuple[str, bool]]:
                 f'"{container}" does not run, so nobody can tell whether its PostgreSQL takes the change',
                 f"`docker start {container}`, or `make up ARGS=--refresh`",
             )
-        done = engine.execute(api, container, ["psql", "-XAtq", "-F", "\t", "-c", _FILE])
+        done = engine.execute(api, container, ["timeout", str(_LOOK_SECONDS), *_PSQL, _FILE])
     rows = (line.split("\t") for line in done.stdout.splitlines()) if done.code == 0 else ()
     return {row[0]: (row[1], row[2] == "t") for row in rows if len(row) == 3}

@@ -144,9 +144,12 @@ def _parameters(config: Properties) -> Properties:
 
 
 def _reloaded(config: Properties, changed: list[str]) -> Properties:
-    """Return the parameters among the changed keys that PostgreSQL reads at a reload, with their new values."""
+    """Return the parameters among the changed keys that PostgreSQL reads at a reload, with the values they have here.
+
+    One that was not there before a change has none.
+    """
     names = {key.removeprefix(PARAMETERS) for key in changed if key.startswith(PARAMETERS)} - RESTART_PARAMETERS
-    return {name: value for name, value in _parameters(config).items() if name in names}
+    return {name: value for name, value in _parameters(config).items() if name in names and value is not None}
 
 
 def _read(rest: Rest, endpoints: list[str], *, wait_seconds: float = 0, context: Context | None = None) -> Properties:
@@ -212,7 +215,7 @@ def _await_reload(context: Context, rest: Rest, containers: dict[str, str], para
     for endpoint, answer in list(rest.reachable(containers, "/patroni")):
         if answer.document.get("state") == "running":
             with contextlib.suppress(PipeError):
-                accepted.check(context, rest, {endpoint: containers[endpoint]}, parameters)
+                accepted.check(context, rest, {endpoint: containers[endpoint]}, parameters, back=True)
 
 
 def _settle(context: Context, rest: Rest, endpoints: list[str]) -> None:
