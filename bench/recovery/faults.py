@@ -10,12 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
-from docker.errors import APIError
 from docker.models.containers import Container
 
 from tests.fixtures.stacks import Stack
 
-FREEZE_TRIES = 20
 Signal = Literal["KILL", "STOP", "CONT"]
 POSTMASTER = "kill -{signal} $(head -n 1 /var/lib/postgresql/data/postmaster.pid)"
 # The container's own program: what its init process started. Whatever else lost its parent is a child of it as well.
@@ -53,17 +51,6 @@ def killed(stack: Stack, *components: str) -> Iterator[None]:
         yield
     finally:
         _at_once(containers, "start")
-
-
-@contextlib.contextmanager
-def frozen(stack: Stack, component: str) -> Iterator[None]:
-    """Every process of a container stands still; its connections stay open and nobody answers."""
-    container = stack.container(component)
-    _freeze(container)
-    try:
-        yield
-    finally:
-        container.unpause()
 
 
 @contextlib.contextmanager
@@ -127,18 +114,6 @@ def volume_filled(stack: Stack, member: str) -> Iterator[Callable[[], None]]:
         yield fill
     finally:
         _beside(stack, member, "rm -f /volume/filler.*")
-
-
-def _freeze(container: Container) -> None:
-    """Pause a container; on a busy machine the kernel may need more than one try to freeze all that runs in it."""
-    for attempt in range(FREEZE_TRIES):
-        try:
-            container.pause()
-        except APIError as error:
-            if "unable to freeze" not in str(error) or attempt == FREEZE_TRIES - 1:
-                raise
-        else:
-            return
 
 
 def _in_container(stack: Stack, component: str, script: str) -> None:

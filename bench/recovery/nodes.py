@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from bench.recovery import consensus, faults
 from bench.recovery.shapes import Subject
 from tests.fixtures import runbook
+from tests.fixtures.freezing import frozen
 
 
 @contextlib.contextmanager
@@ -62,7 +63,7 @@ def asynchronous(subject: Subject, leader: str) -> Iterator[None]:
 def replica_frozen(subject: Subject, leader: str) -> Iterator[None]:
     """The replica that commits wait for stands still."""
     del leader
-    with faults.frozen(subject.stack, subject.synchronous()):
+    with frozen(subject.stack.container(subject.synchronous())):
         yield
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bench.recovery import consensus, faults, nodes, storage
 from bench.recovery.shapes import LIMITED, PRODUCTION, SMALL, Shape, Subject
+from tests.fixtures.freezing import frozen
 
 Fault = Callable[[Subject, str], AbstractContextManager[None]]
 """Given a stack in full health and its leader: does it on entry, takes it back on exit."""
@@ -105,7 +106,7 @@ SCENARIOS = (
         "node-frozen",
         "the primary's container frozen (`docker pause`)",
         PRODUCTION,
-        lambda subject, leader: faults.frozen(subject.stack, leader),
+        lambda subject, leader: frozen(subject.stack.container(leader)),
         "The same. When it wakes up its lease is over by its own clock, and it steps down before it serves anybody.",
         "`docker unpause`; it rewinds and follows by itself.",
         moves=1,

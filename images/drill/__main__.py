@@ -34,13 +34,14 @@ def main(stanza: str) -> int:
     except BlockingIOError:
         print("another drill is running", file=sys.stderr)
         return 1
-    source, drill = Source.load(), Drill()
+    source, drill, repositories = Source.load(), Drill(), Repository.every(stanza)
+    drill.results += [Result(repository.number) for repository in repositories]
+    # Before the mark: what is restored has to reach it, and hours may pass until the last repository has its turn.
+    backups = [_newest(repository, result) for repository, result in zip(repositories, drill.results, strict=True)]
     mark = _mark(source, drill)
-    for repository in Repository.every(stanza):
-        result = Result(repository.number)
-        drill.results.append(result)
-        backup = _drill(source, repository, mark, result)
+    for repository, backup, result in zip(repositories, backups, drill.results, strict=True):
         if backup is not None:
+            _drill(source, repository, backup, mark, result)
             _note(repository, backup, drill, result)
     _record(source, mark, drill)
     print("\n".join(drill.lines()), flush=True)
@@ -58,12 +59,21 @@ def _mark(source: Source, drill: Drill) -> Mark | None:
     return mark
 
 
-def _drill(source: Source, repository: Repository, mark: Mark | None, result: Result) -> Backup | None:
-    """Restore and look; what is wrong goes to the result."""
-    server, backup = Instance(), None
+def _newest(repository: Repository, result: Result) -> Backup | None:
+    """Choose the backup; that there is none goes to the result."""
     try:
         backup = repository.newest()
-        result.backup, result.bytes = backup.label, backup.bytes
+    except Failed as failed:
+        result.problems.append(str(failed))
+        return None
+    result.backup, result.bytes = backup.label, backup.bytes
+    return backup
+
+
+def _drill(source: Source, repository: Repository, backup: Backup, mark: Mark | None, result: Result) -> None:
+    """Restore and look; what is wrong goes to the result."""
+    server = Instance()
+    try:
         result.problems += repository.verify()
         _say(f"read the whole of repository {repository.number}")
         if mark is not None:
@@ -87,7 +97,6 @@ def _drill(source: Source, repository: Repository, mark: Mark | None, result: Re
         server.stop()
         instance.clear()
         repository.forget()
-    return backup
 
 
 def _attempt(result: Result, done: str, check: Callable[[], None]) -> None:

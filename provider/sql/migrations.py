@@ -54,7 +54,8 @@ class Migrations(Resource):
         except PipeError as error:
             yield Fault("files", str(error))
             return
-        reasons = list(sequence.list_faults(files, verify))
+        known = {checksum(file["sql"]) for file in (old or {}).get("files", ())}
+        reasons = list(sequence.list_faults(files, verify, known))
         if reasons:
             yield Fault("files", "cannot be applied:\n" + "\n".join(reasons))
 

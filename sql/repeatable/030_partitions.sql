@@ -198,6 +198,14 @@ BEGIN
             IF attempt = attempts THEN
                 RAISE;
             END IF;
+            -- An autovacuum gives way only to who waits for longer than deadlock_timeout: the last attempt does.
+            IF attempt = attempts - 1 THEN
+                PERFORM set_config(
+                    'lock_timeout',
+                    (extract(epoch FROM current_setting('deadlock_timeout')::interval) * 1000 + 500)::integer::text,
+                    true
+                );
+            END IF;
         END;
         PERFORM pg_sleep(0.3);
     END LOOP;

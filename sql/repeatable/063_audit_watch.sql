@@ -103,16 +103,19 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     recorded integer := 0;
+    looked jsonb;
     change record;
 BEGIN
     LOCK TABLE pipe.audit_seen IN SHARE ROW EXCLUSIVE MODE;
+    -- One look for what is recorded and what is remembered: what changes between two would be remembered only.
+    looked := (SELECT jsonb_agg(to_jsonb(look)) FROM pipe.audit_look() AS look);
     FOR change IN
             SELECT
                 coalesce(look.subject, split_part(seen.subject, ' ', 1)) AS operation,
                 coalesce(look.object, substr(seen.subject, strpos(seen.subject, ' ') + 1)) AS object,
                 seen.seen AS before,
                 look.seen AS after
-            FROM pipe.audit_look() AS look
+            FROM jsonb_to_recordset(looked) AS look (subject text, object text, seen jsonb)
             FULL JOIN (
                 SELECT * FROM pipe.audit_seen
                 WHERE subject ~ '^(ROLE|DATABASE|TABLESPACE|PARAMETER|TIMELINE|CLUSTER) '
@@ -139,7 +142,8 @@ BEGIN
     END LOOP;
 
     MERGE INTO pipe.audit_seen AS seen
-        USING pipe.audit_look() AS look ON seen.subject = look.subject || ' ' || look.object
+        USING jsonb_to_recordset(looked) AS look (subject text, object text, seen jsonb)
+            ON seen.subject = look.subject || ' ' || look.object
         WHEN MATCHED AND seen.seen IS DISTINCT FROM look.seen THEN UPDATE SET seen = look.seen, seen_at = now()
         WHEN NOT MATCHED THEN INSERT (subject, seen) VALUES (look.subject || ' ' || look.object, look.seen)
         WHEN NOT MATCHED BY SOURCE

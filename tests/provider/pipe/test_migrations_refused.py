@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from provider.sql.migrations import Migrations
 from provider.sql.plan import checksum
 from tests.provider.airgap.harness import Failed, Live, Refused
 from tests.provider.pipe.conftest import Database
@@ -97,6 +98,13 @@ def test_a_changed_and_a_missing_file_are_refused_together(plugin: PipePlugin, d
     # Without the database, from the state.
     plugin.configure(database.config | {"port": "1"})
     assert seen(live, inputs(other)) == expected
+
+
+def test_a_rule_that_came_later_does_not_judge_what_has_run() -> None:
+    before, after = (file(f"RESET lock_timeout;\nSELECT {number}", f"000{number}", "a") for number in (1, 2))
+    (fault,) = Migrations().check(inputs(before), inputs(before, after))
+    assert after["file"] in fault.reason
+    assert before["file"] not in fault.reason
 
 
 def test_a_file_older_than_the_newest_applied_one_is_refused(plugin: PipePlugin, database: Database) -> None:

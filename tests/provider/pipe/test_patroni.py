@@ -10,6 +10,7 @@ import pytest
 
 from provider.patroni.dynamic_config import TAKEN_BACK
 from tests.fixtures.commands import executed
+from tests.fixtures.freezing import frozen
 from tests.provider.airgap.harness import Failed, bare
 from tests.provider.pipe.authority import Authority
 from tests.provider.pipe.cluster import STANZA, Cluster
@@ -150,6 +151,29 @@ def test_a_member_whose_file_did_not_get_the_value_is_told_again(operator: PipeP
     assert live.up(config(patroni, deadlock_timeout="4s")) == "update"
 
     reloaded(patroni, "deadlock_timeout", "4s")
+
+
+def test_what_concerns_no_file_is_not_refused_for_a_member_that_stands_still(
+    operator: PipePlugin, patroni: Cluster
+) -> None:
+    live = operator.live("patroni:DynamicConfig")
+    live.up(config(patroni, timezone="UTC"))
+    wanted = config(patroni, timezone="UTC")
+    wanted["config"]["maximum_lag_on_failover"] = 2097152
+    replica = next(index for index in range(2) if patroni.psql("SELECT pg_is_in_recovery()", index) == "t")
+    with frozen(patroni.members[replica]):
+        assert live.up(wanted) == "update"
+    assert live.refresh() == "same"
+
+
+def test_what_is_taken_back_and_was_not_there_before_is_not_waited_for(operator: PipePlugin, patroni: Cluster) -> None:
+    live = operator.live("patroni:DynamicConfig")
+    live.up(config(patroni, timezone="UTC"))
+    with pytest.raises(Failed):
+        live.up(config(patroni, timezone="Mars/Olympus", geqo_threshold=11))
+    for index in range(2):
+        reloaded(patroni, "geqo_threshold", "12", index)
+    assert not [text for text in operator.messages if "as configured" in text]
 
 
 def test_a_restart_is_pending_until_it_is_asked_for_and_then_rolls(operator: PipePlugin, patroni: Cluster) -> None:
