@@ -80,8 +80,10 @@ def place(context: Context, site: Site, *, keep: bool = False) -> Iterator[Place
     with _docker(context) as api:
         _require_volumes(api, site)
         remove(context, site.container)
-        api.start(api.create_container(**_described(api, site))["Id"])
+        made = api.create_container(**_described(api, site))["Id"]
     try:
+        with _docker(context) as api:
+            api.start(made)
         yield Place(context, site.container)
     except BaseException:
         remove(context, site.container)
