@@ -12,6 +12,8 @@ from cli.session import Session
 from cli.source import VOLUME
 from cli.status import collect
 
+NO_ANSWER = "a repository that does not answer now"
+
 _HELD = """
     SELECT pg_catalog.pg_size_pretty(pg_catalog.pg_database_size(pg_catalog.current_database())),
            (SELECT count(*) FROM pipe.organizations), (SELECT count(*) FROM pipe.users)
@@ -49,12 +51,12 @@ def backups(info: Sequence[Mapping[str, Any]] | None, kinds: Sequence[str]) -> s
 
 def _in_volume(info: Sequence[Mapping[str, Any]] | None, kinds: Sequence[str]) -> str:
     if info is None:
-        return "a repository that does not answer now"
+        return NO_ANSWER
     number = kinds.index(VOLUME) + 1
     every = [backup for stanza in info for backup in stanza.get("backup") or [] if not backup.get("error")]
     found = [backup for backup in every if backup.get("database", {}).get("repo-key", 1) == number]
     if not found:
-        return "no backup"
+        return NO_ANSWER if number in collect.silent(info) else "no backup"
     last = max(found, key=lambda backup: int(backup["timestamp"]["stop"]))
     moment = datetime.fromtimestamp(int(last["timestamp"]["stop"]), UTC).strftime("%Y-%m-%d %H:%M:%S+00")
     count = "1 backup" if len(found) == 1 else f"{len(found)} backups"

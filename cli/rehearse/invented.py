@@ -30,11 +30,20 @@ WITHIN = Path("images", "drill", "within.sql")
 
 
 def has_no_backup(stack: str) -> bool:
-    """Return whether the stack's repositories answer, and hold no backup without an error."""
+    """Return whether the stack's repositories answer, and hold no backup without an error.
+
+    Raises UserError where none is found and a repository does not answer: what it holds is not known.
+    """
     info = collect.backups(containers.name_of(containers.running(engine.client(), stack, "scheduler")[0]))
-    return info is not None and not any(
-        not backup.get("error") for stanza in info for backup in stanza.get("backup") or []
-    )
+    if info is None or any(not backup.get("error") for stanza in info for backup in stanza.get("backup") or []):
+        return False
+    if silent := collect.silent(info):
+        number, reason = next(iter(silent.items()))
+        raise UserError(
+            f'repository {number} of stack "{stack}" does not answer: {reason}',
+            f"see `STACK={stack} bin/pgbackrest info`; made-up rows are for a stack that has no backup.",
+        )
+    return True
 
 
 def size(asked: str | None) -> int:

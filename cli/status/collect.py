@@ -20,6 +20,8 @@ from typing import Any
 TIMEOUT = 5
 # The engine copies what the repository prints; reading the list of a month of backups takes a moment.
 INFO_TIMEOUT = 30
+# pgBackRest's code of a repository that does not answer; its own exit status is 0 then.
+NO_ANSWER = 99
 # PostgreSQL's request for TLS: length and code, before the handshake.
 SSL_REQUEST = struct.pack("!II", 8, 80877103)
 
@@ -72,6 +74,16 @@ def backups(repository: str) -> Sequence[Mapping[str, Any]] | None:
         return list(json.loads(done.stdout))
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
+
+
+def silent(info: Iterable[Mapping[str, Any]]) -> Mapping[int, str]:
+    """Why a repository does not answer, by pgBackRest's number of it; its list of backups is empty then."""
+    every = (one for stanza in info for one in stanza.get("repo") or [])
+    return {
+        int(one["key"]): " ".join(str(one["status"]["message"]).split())
+        for one in every
+        if one["status"]["code"] == NO_ANSWER
+    }
 
 
 def authority_expiry(pem: str) -> datetime:

@@ -28,6 +28,11 @@ def backup(kind: str, stop: int, *, error: bool = False, repository: int = 1) ->
         (None, "a repository that does not answer now"),
         ([], "no backup"),
         ([{"name": "dev"}], "no backup"),
+        ([{"name": "dev", "repo": [{"key": 1, "status": {"code": 2, "message": "no valid backups"}}]}], "no backup"),
+        (
+            [{"name": "dev", "repo": [{"key": 1, "status": {"code": 99, "message": "[CryptoError] …"}}], "backup": []}],
+            "a repository that does not answer now",
+        ),
         (
             [
                 {

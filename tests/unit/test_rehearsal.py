@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cli import containers, engine
 from cli.errors import UserError
 from cli.rehearse import invented
 from cli.rehearse.measured import Holds, Lock, Rehearsal, Rehearsed, Table, remarks, rewritten
 from cli.rehearse.report import markdown, terminal
+from cli.status import collect
 from delivery import preview_comment
 
 SHARE = ("pipe.users", "ShareLock")
@@ -121,6 +124,33 @@ def test_what_was_rehearsed_on_made_up_data_says_so() -> None:
     made_up = Rehearsal("prod", None, 0.05, (Rehearsed(FILE, 1.0),))
     assert terminal(made_up).startswith("rehearsed on made-up data, 0.05 GB: prod has no backup\n")
     assert markdown(made_up).startswith("### Rehearsal on made-up data, 0.05 GB: prod has no backup\n")
+
+
+def has_no_backup(monkeypatch: pytest.MonkeyPatch, info: list[dict[str, Any]]) -> bool:
+    monkeypatch.setattr(engine, "client", lambda: None)
+    monkeypatch.setattr(containers, "running", lambda *_: [{"Names": ["/pipe-prod-scheduler"]}])
+    monkeypatch.setattr(collect, "backups", lambda _: info)
+    return invented.has_no_backup("prod")
+
+
+def repositories(*codes: int) -> list[dict[str, Any]]:
+    """The status of each repository of a stack, by its code."""
+    message = "[HostConnectError]\nno"
+    return [{"key": key, "status": {"code": code, "message": message}} for key, code in enumerate(codes, start=1)]
+
+
+def test_only_repositories_that_answer_have_no_backup(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`pgbackrest info` ends well and lists no backup where a repository is away, too."""
+    kept = [{"error": False}]
+    assert has_no_backup(monkeypatch, [{"repo": repositories(2, 2), "backup": []}])
+    assert not has_no_backup(monkeypatch, [{"repo": repositories(0, 0), "backup": kept}])
+    assert not has_no_backup(monkeypatch, [{"repo": repositories(99, 0), "backup": kept}])
+    with pytest.raises(UserError) as caught:
+        has_no_backup(monkeypatch, [{"repo": repositories(2, 99), "backup": [{"error": True}]}])
+    assert caught.value.text() == (
+        'error: repository 2 of stack "prod" does not answer: [HostConnectError] no\n'
+        "HINT: see `STACK=prod bin/pgbackrest info`; made-up rows are for a stack that has no backup."
+    )
 
 
 def test_a_size_that_there_is_not() -> None:
