@@ -17,6 +17,7 @@ from cli import containers, engine, restore, source, up
 from cli.errors import UserError
 from cli.session import Session
 from cli.source import Source
+from cli.status import collect
 from infra import repositories
 from infra.naming import Names
 from infra.paths import CA_FILE, CERT_FILE, ETCD_CLIENT_PORT, KEY_FILE, POSTGRES_HOME
@@ -124,6 +125,10 @@ def run(session: Session, words: Sequence[str]) -> int:
 def parse(words: Sequence[str]) -> dict[str, str]:
     """Return what was asked for by its lower-case name. Raises UserError when something else was."""
     wanted = dict(word.split("=", 1) for word in words if "=" in word)
+    for key, value in wanted.items():
+        if key in WORDS and not value:
+            # An unset variable of a shell must not mean: to the end of the archive.
+            raise UserError(f'"{key}=" says nothing to a restore in place', "give it a value, or leave it out.")
     fits = wanted.keys() <= set(WORDS) and len(wanted) == len(words)
     targets = [key for key in ("AT", "NAME", "LSN") if key in wanted]
     if not fits or not wanted or len(targets) > 1 or ("OLD" in wanted and wanted != {"OLD": "remove"}):
@@ -171,6 +176,9 @@ def _target(wanted: Mapping[str, str]) -> Target:
 def _restore(cluster: Cluster, target: Target, repository: str | None) -> int:
     stack = cluster.session.stack
     read = source.find(cluster.session, stack, repository)
+    source.refuse_unreached(
+        read, "REPOSITORY=volume reads the volume." if source.VOLUME in read.listed else "then try again."
+    )
     with place(cluster.context, cluster.site(0, read.repository)) as there:
         look.configure(there, _whose(read))
         look.find(cluster.context, there, _whose(read), target)
@@ -191,7 +199,7 @@ def _restore(cluster: Cluster, target: Target, repository: str | None) -> int:
     first, *others = cluster.members
     _start(cluster, [first])
     _wait(cluster, leads, "the restored member to lead")
-    _back_up(cluster)
+    _back_up(cluster, source.first_to_answer(read, collect.backups(cluster.names.container("scheduler"))))
     _start(cluster, others)
     _wait(cluster, lambda rows: len(rows) == len(cluster.members) and all_follow(rows), "every member")
     print(
@@ -261,16 +269,17 @@ def _wait(cluster: Cluster, reached: Callable[[Sequence[Mapping[str, Any]]], boo
         time.sleep(_POLL_SECONDS)
 
 
-def _back_up(cluster: Cluster) -> None:
-    """Take a full backup: replicas are made from the newest, which must be of this timeline."""
-    print("  takes a full backup", flush=True)
-    command = ("pgbackrest", f"--stanza={cluster.session.stack}", "--type=full", "--log-level-console=off", "backup")
+def _back_up(cluster: Cluster, number: int) -> None:
+    """Take a full backup into a repository: replicas are made from its newest, which must be of this timeline."""
+    print(f"  takes a full backup into repository {number}", flush=True)
+    words = (f"--repo={number}", "--type=full")
+    command = ("pgbackrest", f"--stanza={cluster.session.stack}", *words, "--log-level-console=off", "backup")
     deadline = time.monotonic() + READY_SECONDS
     while (result := cluster.run("scheduler", *command)).code:
         if result.error_code not in _NOT_YET or time.monotonic() > deadline:
             raise PipeError(
                 f"the restored member leads, but its full backup failed: {result.error}",
-                "take it with bin/pgbackrest --type=full backup, then start the other members: docker start …",
+                f"take it with bin/pgbackrest {' '.join(words)} backup, then start the other members: docker start …",
             )
         time.sleep(_POLL_SECONDS)
 

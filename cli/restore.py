@@ -105,11 +105,8 @@ def _is_known(present: Mapping[str, object], wanted: Mapping[str, str]) -> bool:
 
 def _refuse_unreached(read: Source, present: Mapping[str, object]) -> None:
     """Raise UserError when nothing leads to the bucket or the server; whoever wrote the section may have said it."""
-    if read.repository != source.VOLUME and not read.place and not present.get(read.repository):
-        raise UserError(
-            f'nothing says how repository {read.repository} of stack "{read.stack}" is reached',
-            f"`make up STACK={read.stack}` adds it to the outputs; else set pipe:restore.{read.repository}.",
-        )
+    if not present.get(read.repository):
+        source.refuse_unreached(read, f"else set pipe:restore.{read.repository}.")
 
 
 def settings(read: Source | None, present: Mapping[str, object]) -> tuple[dict[str, str], dict[str, str], list[str]]:

@@ -14,9 +14,11 @@ from typing import Any
 from cli import stackfile
 from cli.errors import UserError
 from cli.session import Session
+from cli.status import collect
 from infra.settings import RestoreSettings, S3Place, SftpPlace
 
 ACCESS, PASSPHRASE = "backup_access", "backup_passphrase"
+KEPT = f"it is what `bin/pulumi stack output {ACCESS} --show-secrets` prints."
 VOLUME = "volume"
 PLACES: Mapping[str, type[S3Place] | type[SftpPlace]] = {"s3": S3Place, "sftp": SftpPlace}
 KINDS = (VOLUME, *PLACES)
@@ -30,6 +32,13 @@ class Source:
     repository: str
     passphrase: str = field(repr=False)
     place: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    listed: tuple[str, ...] = ()
+    """All that the stack has, in the order of pgBackRest's numbers; empty where nothing tells."""
+
+    @property
+    def number(self) -> int:
+        """Its number in the stack itself."""
+        return self.listed.index(self.repository) + 1 if self.repository in self.listed else 1
 
     @property
     def settings(self) -> RestoreSettings:
@@ -65,7 +74,19 @@ def find(session: Session, stack: str, repository: str | None = None, key_file: 
         raise UserError(f'stack "{stack}" has no output "{PASSPHRASE}" yet', f"`make up STACK={stack}` makes it.")
     listed = (outputs.get("backup") or access).get("repositories") or ()
     chosen = choose(stack, listed, repository)
-    return Source(stack, chosen, str(access["passphrase"]), access.get(chosen) or {})
+    return Source(stack, chosen, str(access["passphrase"]), access.get(chosen) or {}, tuple(listed))
+
+
+def refuse_unreached(read: Source, otherwise: str) -> None:
+    """Raise UserError when nothing leads to the bucket or the server: a stack of earlier code does not tell.
+
+    :param otherwise: what to do where that stack is not to be touched.
+    """
+    if read.repository != VOLUME and not read.place:
+        raise UserError(
+            f'nothing says how repository {read.repository} of stack "{read.stack}" is reached',
+            f"`make up STACK={read.stack}` adds it to the outputs; {otherwise}",
+        )
 
 
 def choose(stack: str, listed: Sequence[str], wanted: str | None) -> str:
@@ -78,6 +99,17 @@ def choose(stack: str, listed: Sequence[str], wanted: str | None) -> str:
     return wanted or next(iter(listed), VOLUME)
 
 
+def first_to_answer(read: Source, info: Sequence[Mapping[str, Any]] | None) -> int:
+    """Return the number of the repository that replicas are made from: the first of the stack's list that answers.
+
+    The one that was just read does, whatever `pgbackrest info` tells.
+    """
+    if info is None:
+        return read.number
+    away = collect.silent(info)
+    return next((number for number in range(1, read.number) if number not in away), read.number)
+
+
 def parse(text: str) -> Mapping[str, Any]:
     """What was kept elsewhere: the output of access as it is printed, or the passphrase alone."""
     if not text.startswith("{"):
@@ -87,12 +119,14 @@ def parse(text: str) -> Mapping[str, Any]:
     except ValueError:
         raise UserError(
             "KEY_FILE holds neither a passphrase nor access to a repository",
-            f"it is what `bin/pulumi stack output {ACCESS} --show-secrets` prints.",
+            KEPT,
         ) from None
 
 
 def _text(key_file: str) -> str:
     try:
-        return Path(key_file).read_text().strip()
+        return Path(key_file).read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise UserError(f'KEY_FILE "{key_file}" cannot be read: {error.strerror}') from None
+        raise UserError(f'KEY_FILE "{key_file}" cannot be read: {error.strerror}', KEPT) from None
+    except UnicodeDecodeError:
+        raise UserError(f'KEY_FILE "{key_file}" is no text', KEPT) from None

@@ -67,6 +67,15 @@ def test_a_restore_in_place_is_one_thing(words: list[str]) -> None:
         inplace.parse(words)
 
 
+@pytest.mark.parametrize("word", ["AT", "NAME", "LSN", "TIMELINE", "REPOSITORY", "OLD"])
+def test_an_empty_value_is_not_the_end_of_the_archive(word: str) -> None:
+    with pytest.raises(UserError) as caught:
+        inplace.parse([f"{word}="])
+    assert caught.value.text() == (
+        f'error: "{word}=" says nothing to a restore in place\nHINT: give it a value, or leave it out.'
+    )
+
+
 def member(role: str, state: str, **tags: bool) -> dict[str, Any]:
     return {"Member": "m", "Role": role, "State": state, **({"Tags": tags} if tags else {})}
 
@@ -122,8 +131,31 @@ def session(monkeypatch: pytest.MonkeyPatch) -> Session:
 
 
 def test_the_first_of_the_list_is_read_or_the_one_that_is_named(session: Session) -> None:
-    assert source.find(session, "prod") == Source("prod", "s3", "pass", S3)
-    assert source.find(session, "prod", "volume") == Source("prod", "volume", "pass")
+    first, second = source.find(session, "prod"), source.find(session, "prod", "volume")
+    assert first == Source("prod", "s3", "pass", S3, ("s3", "volume"))
+    assert second == Source("prod", "volume", "pass", listed=("s3", "volume"))
+    assert (first.number, second.number) == (1, 2)
+
+
+def test_replicas_are_made_from_the_first_repository_that_answers(session: Session) -> None:
+    """So that one gets the backup after a restore in place, or they would begin on a timeline that was left."""
+    first, second = source.find(session, "prod"), source.find(session, "prod", "volume")
+    well, away = ({"key": 1, "status": {"code": code, "message": ""}} for code in (0, 99))
+    assert source.first_to_answer(second, [{"repo": [well]}]) == 1
+    assert source.first_to_answer(second, [{"repo": [away]}]) == 2
+    assert source.first_to_answer(second, None) == 2
+    assert source.first_to_answer(first, [{"repo": [away]}]) == 1
+
+
+def test_a_stack_that_does_not_tell_how_its_bucket_is_reached(session: Session) -> None:
+    source.refuse_unreached(source.find(session, "prod"), "")
+    source.refuse_unreached(Source("prod", "volume", "pass"), "")
+    with pytest.raises(UserError) as caught:
+        source.refuse_unreached(Source("prod", "s3", "pass"), "REPOSITORY=volume reads the volume.")
+    assert caught.value.text() == (
+        'error: nothing says how repository s3 of stack "prod" is reached\n'
+        "HINT: `make up STACK=prod` adds it to the outputs; REPOSITORY=volume reads the volume."
+    )
 
 
 def test_a_repository_that_has_left_the_list_is_refused(session: Session, tmp_path: Path) -> None:
@@ -143,11 +175,15 @@ def test_a_repository_that_has_left_the_list_is_refused(session: Session, tmp_pa
     ("text", "repository", "found"),
     [
         ("pass\n", None, Source("gone", "volume", "pass")),
-        ('{"passphrase": "pass", "repositories": ["volume", "s3"], "s3": {}}', None, Source("gone", "volume", "pass")),
+        (
+            '{"passphrase": "pass", "repositories": ["volume", "s3"], "s3": {}}',
+            None,
+            Source("gone", "volume", "pass", listed=("volume", "s3")),
+        ),
         (
             f'{{"passphrase": "pass", "repositories": ["s3"], "s3": {json.dumps(S3)}}}',
             "s3",
-            Source("gone", "s3", "pass", S3),
+            Source("gone", "s3", "pass", S3, ("s3",)),
         ),
     ],
 )
@@ -160,6 +196,23 @@ def test_what_was_kept_elsewhere_stands_for_a_state_that_is_gone(
     with pytest.raises(UserError) as caught:
         source.find(session, "gone", repository)
     assert caught.value.text().endswith("give what was printed and kept elsewhere: KEY_FILE=file.")
+
+
+@pytest.mark.parametrize(
+    ("content", "fact"), [(None, "cannot be read: No such file or directory"), (b"\xff\xfe", "is no text")]
+)
+def test_what_was_kept_elsewhere_and_cannot_be_read(
+    session: Session, tmp_path: Path, content: bytes | None, fact: str
+) -> None:
+    kept = tmp_path / "kept.key"
+    if content is not None:
+        kept.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        source.find(session, "gone", None, str(kept))
+    assert caught.value.text() == (
+        f'error: KEY_FILE "{kept}" {fact}\n'
+        "HINT: it is what `bin/pulumi stack output backup_access --show-secrets` prints."
+    )
 
 
 def test_what_is_read_becomes_configuration_and_its_secrets_are_apart() -> None:
