@@ -13,11 +13,13 @@ from cli.errors import UserError
 from cli.session import Session
 from cli.source import Source
 from cli.state import State
+from setup.files import write_atomic
 
 WORDS = ("FROM", "AT", "NAME", "LSN", "TIMELINE", "PAUSE", "REPOSITORY", "NETWORK", "KEY_FILE")
 TARGETS = ("at", "name", "lsn")
 # What says whose backups are read, and where.
 WHOSE = ("from", "repository", "key_file")
+SIGN = "passphrase"
 RESTORE = "pipe:pgbackrest:Restore"
 
 
@@ -54,7 +56,7 @@ def run(session: Session, words: Sequence[str], like: str | None) -> int:
     """Make the stack, or go on with one whose restore paused; returns Pulumi's exit status."""
     wanted = parse(words)
     file = stackfile.path_of(session.paths.root, session.stack)
-    is_new = not file.exists()
+    before = file.read_text() if file.exists() else None
     present = _section(session)
     origin = wanted.get("from") or present.get("from")
     if not origin:
@@ -66,11 +68,14 @@ def run(session: Session, words: Sequence[str], like: str | None) -> int:
         read = source.find(session, str(origin), str(repository) if repository else None, wanted.get("key_file"))
         _refuse_unreached(read, present)
     up.provide_file(session, like or str(origin))
+    # Only the file says of which kind the stack is, and so whether this checkout's own state will do.
+    session = Session(session.stack, session.paths, session.environ)
     with up.alone(session):
-        known = recover.recover(session)
-        if known is None:
-            up.create(session)
-        _configure(session, wanted, present, read)
+        try:
+            known = _begin(session, wanted, present, read)
+        except UserError:
+            _put_back(file, before)
+            raise
         # With a preview, which refuses what is not kept before anything changes.
         status = session.pulumi(["up", "--yes", "--stack", session.stack])
     if status == 0:
@@ -78,9 +83,27 @@ def run(session: Session, words: Sequence[str], like: str | None) -> int:
         return 0
     left = state.read(session)
     if known is None and (left is None or not _holds(left)):
-        _forget(session, file if is_new else None)
+        _remove(session)
+        _put_back(file, before)
+        print(f'nothing was changed: stack "{session.stack}" is not made')
         return status
     return _tell_pause(session, status)
+
+
+def _begin(
+    session: Session, wanted: Mapping[str, str], present: Mapping[str, object], read: Source | None
+) -> State | None:
+    """Have the stack in the backend and what is asked for in its file; returns the state that it had before."""
+    known = recover.recover(session)
+    if known is None:
+        up.create(session)
+    try:
+        _configure(session, wanted, present, read)
+    except UserError:
+        if known is None:
+            _remove(session)
+        raise
+    return known
 
 
 def _refuse_made(session: Session) -> None:
@@ -100,7 +123,7 @@ def _section(session: Session) -> Mapping[str, object]:
 
 def _is_known(present: Mapping[str, object], wanted: Mapping[str, str]) -> bool:
     """Whether the section says already how the repository is read."""
-    return "passphrase" in present and all(wanted.get(key, present.get(key)) == present.get(key) for key in WHOSE)
+    return SIGN in present and all(wanted.get(key, present.get(key)) == present.get(key) for key in WHOSE)
 
 
 def _refuse_unreached(read: Source, present: Mapping[str, object]) -> None:
@@ -116,8 +139,11 @@ def settings(read: Source | None, present: Mapping[str, object]) -> tuple[dict[s
     place = {f"{read.repository}.{name}": str(value) for name, value in read.place.items()}
     hidden = {f"{read.repository}.{name}" for name in read.secret}
     plain = {key: value for key, value in place.items() if key not in hidden}
-    secret = {"passphrase": read.passphrase, **{key: value for key, value in place.items() if key in hidden}}
+    # The sign that all is known (`_is_known`): it goes first and comes last, so that no interrupted run leaves it.
+    secret = {**{key: value for key, value in place.items() if key in hidden}, SIGN: read.passphrase}
     stale = [kind for kind in source.PLACES if kind in present and (place or kind != read.repository)]
+    if SIGN in present:
+        stale.insert(0, SIGN)
     return {"repository": read.repository, **plain}, secret, stale
 
 
@@ -126,8 +152,9 @@ def _configure(session: Session, wanted: Mapping[str, str], present: Mapping[str
     plain, secret, stale = settings(read, present)
     # Values by standard input: arguments show in the process list, and a certificate begins like an option.
     steps: list[tuple[list[str], str, str | None]] = [
-        *((["rm"], key, None) for key in (*gone, *stale)),
-        *((["set", "--plaintext"], key, value) for key, value in (given | plain).items()),
+        *((["rm"], key, None) for key in (*stale, *gone)),
+        # Without its type a restore point or a bucket of digits would become a number.
+        *((["set", "--type", "string"], key, value) for key, value in (given | plain).items()),
         *((["set", "--secret"], key, value) for key, value in secret.items()),
     ]
     for words, key, value in steps:
@@ -137,12 +164,20 @@ def _configure(session: Session, wanted: Mapping[str, str], present: Mapping[str
             raise UserError(f"{full} cannot be configured: {done.stderr.strip().removeprefix('error: ')}")
 
 
-def _forget(session: Session, made: Path | None) -> None:
-    """Take away the stack of which nothing was made, and the file that was made for it."""
+def _remove(session: Session) -> None:
+    """Take away the stack of which nothing was made."""
     session.ask("stack", "rm", session.stack, "--yes", "--force", "--preserve-config", "--remove-backups")
-    if made:
-        made.unlink(missing_ok=True)
-    print(f'nothing was changed: stack "{session.stack}" is not made')
+
+
+def _put_back(file: Path, before: str | None) -> None:
+    """Give the stack's file the text that it had; none where there was no file.
+
+    What a refused restore left in it, a later `make up` would try.
+    """
+    if before is None:
+        file.unlink(missing_ok=True)
+    else:
+        write_atomic(file, before)
 
 
 def _tell_pause(session: Session, status: int) -> int:

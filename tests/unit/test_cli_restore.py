@@ -224,8 +224,10 @@ def test_what_is_read_becomes_configuration_and_its_secrets_are_apart() -> None:
         "s3.bucket": "b",
         "s3.access_key": "A",
     }
-    assert secret == {"passphrase": "pass", "s3.secret_key": "hidden"}
+    # With the passphrase all is known, and an interrupted run must not leave it alone: it goes first and comes last.
+    assert list(secret.items()) == [("s3.secret_key", "hidden"), ("passphrase", "pass")]
     assert stale == ["sftp"]
+    assert restore.settings(Source("prod", "volume", "pass"), {"passphrase": {}, "s3": {}})[2] == ["passphrase", "s3"]
 
 
 def test_a_stack_puts_out_how_its_repositories_are_read() -> None:

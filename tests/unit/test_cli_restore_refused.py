@@ -1,0 +1,122 @@
+"""What a refused or an interrupted `make restore` leaves: the stack's file as it was, or none."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cli import recover, restore, source, stackfile, state, up
+from cli.environment import ALLOW_LOCAL
+from cli.errors import UserError
+from cli.session import Session
+from cli.source import Source
+from setup.paths import Paths
+from setup.toolchain import Toolchain
+
+FILE = "# by hand\nconfig:\n  pipe:environment: test\n  pipe:network:\n    port_base: 15400\n"
+WORDS = ["FROM=prod", "NAME=20261127"]
+
+
+class Pulumi:
+    """Stands for the program: notes what it is asked, and writes something into the stack's file with each key."""
+
+    def __init__(self, refused: str = "") -> None:
+        self.refused = refused
+        self.asked: list[tuple[str, ...]] = []
+
+    def ask(self, session: Session, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        self.asked.append(words)
+        if words[0] == "config":
+            with stackfile.path_of(session.paths.root, session.stack).open("a") as file:
+                file.write(f"# {words[-3]}: {stdin}\n")
+        refuses = bool(self.refused) and self.refused in words
+        return subprocess.CompletedProcess(words, int(refuses), "", "error: no\n" if refuses else "")
+
+    @property
+    def has_removed(self) -> bool:
+        return any(words[:2] == ("stack", "rm") for words in self.asked)
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout with a file of stack "prod", whose repository is found; none has a state, and `pulumi up` fails."""
+
+    def found(*_: object) -> Source:
+        return Source("prod", "s3", "pass", {"bucket": "42", "secret_key": "hidden"})
+
+    def ignored(*_: object) -> None:
+        return None
+
+    (tmp_path / "stacks").mkdir()
+    stackfile.path_of(tmp_path, "prod").write_text("config:\n  pipe:environment: prod\n")
+    monkeypatch.setattr(Session, "toolchain", Toolchain("airgap", "", "/pulumi"))
+    monkeypatch.setattr(Session, "pulumi", lambda *_: 255)
+    monkeypatch.setattr(source, "find", found)
+    monkeypatch.setattr(state, "read", lambda session: ignored(session.backend))
+    monkeypatch.setattr(recover, "recover", lambda session: ignored(session.backend))
+    monkeypatch.setattr(up, "create", ignored)
+    return tmp_path
+
+
+@pytest.fixture
+def pulumi(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pulumi]:
+    def make(refused: str = "") -> Pulumi:
+        made = Pulumi(refused)
+        monkeypatch.setattr(Session, "ask", lambda session, *words, stdin=None: made.ask(session, *words, stdin=stdin))
+        return made
+
+    return make
+
+
+def test_a_copy_of_prod_is_not_made_in_this_checkouts_own_state(root: Path, pulumi: Callable[..., Pulumi]) -> None:
+    """Of which kind the new stack is, only the copied file says."""
+    asked = pulumi().asked
+    with pytest.raises(UserError, match=r'stack "new" \(prod\) does not run with this checkout\'s own state'):
+        restore.run(Session("new", Paths(root), {}), WORDS, None)
+    assert (asked, stackfile.path_of(root, "new").exists()) == ([], False)
+
+
+def test_a_refused_restore_leaves_no_file_that_was_not_there(root: Path, pulumi: Callable[..., Pulumi]) -> None:
+    called = pulumi()
+    assert restore.run(Session("new", Paths(root), {ALLOW_LOCAL: "1"}), WORDS, None) == 255
+    assert (called.has_removed, stackfile.path_of(root, "new").exists()) == (True, False)
+
+
+@pytest.mark.parametrize("refused", ["", "pipe:restore.s3.secret_key"])
+def test_a_file_that_was_there_is_what_it_was(
+    root: Path, pulumi: Callable[..., Pulumi], capsys: pytest.CaptureFixture[str], refused: str
+) -> None:
+    """Also where Pulumi refuses one of the keys; a later `make up` must not try the restore."""
+    file, called = stackfile.path_of(root, "new"), pulumi(refused)
+    file.write_text(FILE)
+    if refused:
+        with pytest.raises(UserError, match=f"{refused} cannot be configured: no"):
+            restore.run(Session("new", Paths(root), {}), WORDS, None)
+    else:
+        assert restore.run(Session("new", Paths(root), {}), WORDS, None) == 255
+        assert capsys.readouterr().out == 'nothing was changed: stack "new" is not made\n'
+    assert (called.has_removed, file.read_text()) == (True, FILE)
+
+
+def test_texts_are_configured_as_texts_and_the_passphrase_last(root: Path, pulumi: Callable[..., Pulumi]) -> None:
+    """A restore point or a bucket of digits would be a number to Pulumi, which the settings refuse."""
+    file, called = stackfile.path_of(root, "new"), pulumi()
+    present = {"passphrase": {"secure": "v1:x"}, "sftp": {"host": "h"}, "at": "2026-05-01 12:00:00+09"}
+    file.write_text(yaml.safe_dump({"config": {"pipe:environment": "test", "pipe:restore": present}}))
+    restore.run(Session("new", Paths(root), {}), WORDS, None)
+    steps = [(*words[1:-4], words[-3]) for words in called.asked if words[0] == "config"]
+    assert steps == [
+        ("rm", "pipe:restore.passphrase"),
+        ("rm", "pipe:restore.sftp"),
+        ("rm", "pipe:restore.at"),
+        ("set", "--type", "string", "pipe:restore.from"),
+        ("set", "--type", "string", "pipe:restore.name"),
+        ("set", "--type", "string", "pipe:restore.repository"),
+        ("set", "--type", "string", "pipe:restore.s3.bucket"),
+        ("set", "--secret", "pipe:restore.s3.secret_key"),
+        ("set", "--secret", "pipe:restore.passphrase"),
+    ]
