@@ -5,6 +5,7 @@ Of a stack that has no backup, the copy has its schema and made-up rows.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -63,6 +64,8 @@ def run(session: Session, draft: str | None, out: str | None, size: str | None) 
     :param out: path of a file for the markdown.
     :param size: how many rows are made up, as of `make seed`, where there is no backup.
     """
+    if out:
+        _refuse_unwritable(Path(out))
     outputs = session.outputs()
     files, scripts = _files(session, MIGRATIONS), _files(session, VERIFY)
     if draft:
@@ -190,6 +193,14 @@ def _draft(file: Path, files: Sequence[SqlFile]) -> SqlFile:
         raise UserError(
             f'the draft "{file}" cannot be read: {error.strerror}', "FILE is the path of an SQL file."
         ) from None
+    except UnicodeDecodeError:
+        raise UserError(f'the draft "{file}" is no text in UTF-8', "FILE is the path of an SQL file.") from None
+
+
+def _refuse_unwritable(file: Path) -> None:
+    """Raise UserError where the file for the markdown cannot be: a rehearsal takes too long to tell at its end."""
+    if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise UserError(f'OUT "{file}" cannot be written', "OUT is the path of a file in a folder that is there.")
 
 
 def _wire(file: SqlFile) -> dict[str, str]:

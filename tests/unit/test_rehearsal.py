@@ -9,11 +9,13 @@ import pytest
 
 from cli import containers, engine
 from cli.errors import UserError
-from cli.rehearse import invented
+from cli.rehearse import invented, run
 from cli.rehearse.measured import Holds, Lock, Rehearsal, Rehearsed, Table, remarks, rewritten
 from cli.rehearse.report import markdown, terminal
+from cli.session import Session
 from cli.status import collect
 from delivery import preview_comment
+from setup.paths import checkout
 
 SHARE = ("pipe.users", "ShareLock")
 EXCLUSIVE = ("pipe.users", "AccessExclusiveLock")
@@ -151,6 +153,37 @@ def test_only_repositories_that_answer_have_no_backup(monkeypatch: pytest.Monkey
         'error: repository 2 of stack "prod" does not answer: [HostConnectError] no\n'
         "HINT: see `STACK=prod bin/pgbackrest info`; made-up rows are for a stack that has no backup."
     )
+
+
+@pytest.fixture
+def session(monkeypatch: pytest.MonkeyPatch) -> Session:
+    """A session of a stack that is made, of which no copy may be begun."""
+    monkeypatch.setattr(Session, "outputs", lambda _: {})
+    monkeypatch.setattr(invented, "has_no_backup", lambda _: pytest.fail("a copy is made"))
+    return Session("prod", checkout(), {})
+
+
+@pytest.mark.parametrize("place", ["nowhere/rehearsal.md", "."])
+def test_a_file_that_cannot_be_written_is_told_before_a_copy_is_made(
+    session: Session, tmp_path: Path, place: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        run.run(session, None, str(tmp_path / place), None)
+    assert caught.value.text() == (
+        f'error: OUT "{tmp_path / place}" cannot be written\nHINT: OUT is the path of a file in a folder that is there.'
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "fact"), [(None, "cannot be read: No such file or directory"), (b"\xff\xfe", "is no text in UTF-8")]
+)
+def test_a_draft_that_cannot_be_read(session: Session, tmp_path: Path, content: bytes | None, fact: str) -> None:
+    draft = tmp_path / "draft.sql"
+    if content is not None:
+        draft.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        run.run(session, str(draft), None, None)
+    assert caught.value.text() == f'error: the draft "{draft}" {fact}\nHINT: FILE is the path of an SQL file.'
 
 
 def test_a_size_that_there_is_not() -> None:
