@@ -14,6 +14,7 @@ from provider.patroni.plan import (
     PARAMETERS,
     RESTART_PARAMETERS,
     may_need_restart,
+    needs_restart,
     owned,
     patch,
     prior,
@@ -31,8 +32,12 @@ APPLY_SECONDS = 60
 # Limit of each wait for a node during a rolling restart.
 WAIT_SECONDS = 120
 POLL_SECONDS = 0.1
-# After a reload Patroni waits a second for PostgreSQL before it looks which parameters need a restart.
-_SETTLE_SECONDS = 2.0
+# Patroni looks which parameters need a restart after its turn with etcd, a reload, and a second's wait for PostgreSQL.
+# On a busy machine all that takes long; who waits for it is done as soon as every member has seen it.
+_PENDING_SECONDS = 10.0
+# Few parameters of extensions need a restart, and nothing tells that one does not: every change of one waits so long,
+# as in a first `up`.
+_EXTENSION_SECONDS = 2.0
 ID = "config"
 TAKEN_BACK = "the configuration from before is in force again on every member; mend it and run up again"
 
@@ -116,7 +121,7 @@ class DynamicConfig(Resource):
             if old:
                 accepted.check(context, rest, containers, _reloaded(new["config"], changed))
             if may_need_restart(changed):
-                _settle(context, rest, endpoints)
+                _settle(context, rest, endpoints, _PENDING_SECONDS if needs_restart(changed) else _EXTENSION_SECONDS)
             waiting = pending(rest, endpoints)
             if waiting and new.get("restart") == "rolling":
                 roll(context, rest, containers, new.get("timeoutSeconds", WAIT_SECONDS))
@@ -218,8 +223,8 @@ def _await_reload(context: Context, rest: Rest, containers: dict[str, str], para
                 accepted.check(context, rest, {endpoint: containers[endpoint]}, parameters, back=True)
 
 
-def _settle(context: Context, rest: Rest, endpoints: list[str]) -> None:
-    """Give every member the moment that it needs to notice a pending restart."""
-    deadline = time.monotonic() + _SETTLE_SECONDS
+def _settle(context: Context, rest: Rest, endpoints: list[str], limit: float) -> None:
+    """Give every member the moment that it needs to notice a pending restart; ``limit`` in seconds."""
+    deadline = time.monotonic() + limit
     while time.monotonic() < deadline and len(pending(rest, endpoints)) < len(endpoints):
         context.cancellation.pause(POLL_SECONDS, "waiting until every member has reloaded")

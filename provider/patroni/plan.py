@@ -143,10 +143,18 @@ def unmet(actual: Mapping[str, Any], change: Mapping[str, Any], prefix: str = ""
     return result
 
 
+def needs_restart(changed: list[str]) -> bool:
+    """Say whether a change of these keys takes effect only after a restart."""
+    return any(name in RESTART_PARAMETERS for name in _parameters(changed))
+
+
 def may_need_restart(changed: list[str]) -> bool:
     """Say whether a restart can become pending by a change of these keys; extensions' parameters always may."""
-    names = (name.removeprefix(PARAMETERS) for name in changed if name.startswith(PARAMETERS))
-    return any(name in RESTART_PARAMETERS or "." in name for name in names)
+    return needs_restart(changed) or any("." in name for name in _parameters(changed))
+
+
+def _parameters(changed: list[str]) -> list[str]:
+    return [name.removeprefix(PARAMETERS) for name in changed if name.startswith(PARAMETERS)]
 
 
 def restarts_told(

@@ -11,6 +11,7 @@ from provider.errors import PipeError
 from provider.patroni.plan import (
     Readiness,
     may_need_restart,
+    needs_restart,
     owned,
     patch,
     prior,
@@ -99,16 +100,16 @@ def test_unmet_names_the_keys_that_are_not_there_yet() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "expected"),
+    ("key", "needs", "may"),
     [
-        ("ttl", False),
-        ("postgresql.parameters.archive_command", False),
-        ("postgresql.parameters.max_connections", True),
-        ("postgresql.parameters.cron.database_name", True),
+        ("ttl", False, False),
+        ("postgresql.parameters.archive_command", False, False),
+        ("postgresql.parameters.max_connections", True, True),
+        ("postgresql.parameters.cron.database_name", False, True),
     ],
 )
-def test_only_some_parameters_may_need_a_restart(key: str, expected: bool) -> None:
-    assert may_need_restart([key]) is expected
+def test_only_some_parameters_need_or_may_need_a_restart(key: str, needs: bool, may: bool) -> None:
+    assert (needs_restart([key]), may_need_restart([key])) == (needs, may)
 
 
 def test_replicas_restart_first_and_the_leader_last() -> None:
