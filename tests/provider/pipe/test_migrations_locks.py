@@ -6,6 +6,8 @@ import threading
 
 import pytest
 
+from tests import timeouts
+from tests.asserts.eventually import eventually
 from tests.provider.airgap.harness import Failed
 from tests.provider.pipe.conftest import Database
 from tests.provider.pipe.driver import PipePlugin
@@ -16,7 +18,7 @@ TABLE = file("CREATE TABLE pipe.t (id bigint)", name="t")
 
 
 def column(retries: int) -> dict[str, str]:
-    header = f"-- Why.\n-- pipe: lock_timeout = 2s\n-- pipe: retries = {retries}\n"
+    header = f"-- Why.\n-- pipe: lock_timeout = 5s\n-- pipe: retries = {retries}\n"
     return file(header + "ALTER TABLE pipe.t ADD COLUMN name text", "0002", "name")
 
 
@@ -38,7 +40,7 @@ def test_a_lock_that_is_not_had_is_tried_for_again_and_its_holder_is_named(
     running.join()
     assert database.rows("SELECT attname FROM pg_attribute WHERE attname = 'name' AND attrelid = 'pipe.t'::regclass")
     assert (
-        "sql/migrations/0002_name.sql: attempt 1 of 9 did not get its lock within 2000 ms, which is held by"
+        "sql/migrations/0002_name.sql: attempt 1 of 9 did not get its lock within 5000 ms, which is held by"
         f' "postgres", pid {pid}, report; tries again in 1 s'
     ) in plugin.messages
     assert live.state["history"][1]["state"] == "applied"
@@ -62,12 +64,15 @@ def test_after_the_last_attempt_it_fails_with_the_holder_and_changes_nothing(
 
 
 def test_a_deadlock_with_the_application_is_tried_again(plugin: PipePlugin, database: Database) -> None:
+    # A session looks for a deadlock once, so late that the other one waits by then.
+    database.rows(f"ALTER DATABASE {database.name} SET deadlock_timeout = '5s'")
     live = plugin.live("sql:Migrations")
     both = file("CREATE TABLE pipe.t (id bigint); CREATE TABLE pipe.u (id bigint)", name="t")
     live.up(inputs(both))
-    # Never the other session: it would wait for ever.
-    wanted = file("LOCK TABLE pipe.t; LOCK TABLE pipe.u", "0002", "locks")
+    header = "-- Why.\n-- pipe: lock_timeout = 30s\n"
+    wanted = file(header + "LOCK TABLE pipe.t; LOCK TABLE pipe.u", "0002", "locks")
     with database.server.connect(database.name) as other:
+        # Never the other session: it would wait for ever.
         other.execute("SET deadlock_timeout = '1min'; BEGIN; LOCK TABLE pipe.u")
         running = threading.Thread(target=live.up, args=(inputs(both, wanted),))
         running.start()
@@ -85,22 +90,34 @@ def test_a_deadlock_with_the_application_is_tried_again(plugin: PipePlugin, data
 def test_two_runs_at_once_both_end_right_and_the_second_says_for_whom_it_waits(
     plugin: PipePlugin, database: Database
 ) -> None:
+    header = "-- Why.\n-- pipe: lock_timeout = 1min\n"
     wanted = inputs(
-        file("SELECT pg_sleep(1); CREATE TABLE pipe.a ()", name="a"), file("CREATE TABLE pipe.b ()", "0002")
+        file(header + "LOCK TABLE public.gate; CREATE TABLE pipe.a ()", name="a"),
+        file("CREATE TABLE pipe.b ()", "0002"),
     )
+    database.rows("CREATE TABLE public.gate (); GRANT ALL ON public.gate TO pipe_owner")
     other = PipePlugin(database.config)
-    first = threading.Thread(target=plugin.live("sql:Migrations").up, args=(wanted,))
-    first.start()
-    until(database, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory'")
     second = other.live("sql:Migrations")
-    second.up(wanted)
-    first.join()
-    other.stop()
+    runs = [threading.Thread(target=live.up, args=(wanted,)) for live in (plugin.live("sql:Migrations"), second)]
     waits = 'waits for another run of migrations to end: "pipe_migrator" from '
-    assert any(
-        message.startswith(waits) and "pulumi-resource-pipe (" in message and "@" in message
-        for message in other.messages
-    )
+    with database.server.connect(database.name) as gate:
+        gate.execute("BEGIN; LOCK TABLE public.gate")
+        runs[0].start()
+        until(database, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory'")
+        runs[1].start()
+        eventually(
+            lambda: other.messages,
+            lambda messages: any(
+                message.startswith(waits) and "pulumi-resource-pipe (" in message and "@" in message
+                for message in messages
+            ),
+            timeouts.COMMAND,
+            "the second run says for whom it waits",
+        )
+        gate.execute("COMMIT")
+    for run in runs:
+        run.join()
+    other.stop()
     assert database.rows("SELECT count(*) FROM migrations.history") == [(2,)]
     assert [row["version"] for row in second.state["history"]] == ["0001", "0002"]
     assert database.rows("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)]

@@ -101,7 +101,7 @@ def test_a_migration_of_which_nothing_was_done_may_be_given_up(plugin: PipePlugi
 def test_what_clears_away_is_reported_like_the_statement_it_makes_room_for(
     plugin: PipePlugin, database: Database
 ) -> None:
-    live, header = plugin.live("sql:Migrations"), HEADER + "-- pipe: lock_timeout = 2s\n-- pipe: retries = 0\n"
+    live, header = plugin.live("sql:Migrations"), HEADER + "-- pipe: lock_timeout = 5s\n-- pipe: retries = 0\n"
     wanted = inputs(TABLE, file(header + INDEX, "0002", "index"))
     with pytest.raises(Failed, match="could not create unique index"):
         live.up(wanted)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import threading
-import time
+from functools import partial
 from typing import Any
 
 import pytest
 
 from provider.patroni.dynamic_config import TAKEN_BACK
+from tests import timeouts
+from tests.asserts.eventually import eventually
 from tests.fixtures.commands import executed
 from tests.fixtures.freezing import frozen
 from tests.provider.airgap.harness import Failed, bare
 from tests.provider.pipe.authority import Authority
-from tests.provider.pipe.cluster import STANZA, Cluster
+from tests.provider.pipe.cluster import READY_SECONDS, STANZA, Cluster
 from tests.provider.pipe.driver import PipePlugin
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("patroni")]
-RELOAD_SECONDS = 5
 ARCHIVE_COMMAND = f"pgbackrest --stanza={STANZA} archive-push %p"
 
 
@@ -26,7 +27,7 @@ def member(patroni: Cluster, index: int) -> dict[str, Any]:
         "member": f"member-{index}",
         "endpoint": patroni.endpoints[index],
         "containerId": patroni.members[index].id,
-        "timeoutSeconds": 60,
+        "timeoutSeconds": READY_SECONDS,
     }
 
 
@@ -41,10 +42,8 @@ def config(patroni: Cluster, restart: str = "pending", **parameters: Any) -> dic
 
 def reloaded(patroni: Cluster, parameter: str, value: str, index: int = 0) -> None:
     """A member's PostgreSQL shows the value, at the latest a moment after the provider is done."""
-    deadline = time.monotonic() + RELOAD_SECONDS
-    while patroni.psql(f"SHOW {parameter}", index) != value:
-        assert time.monotonic() < deadline, f"{parameter} of member-{index} is not {value}"
-        time.sleep(0.1)
+    shown = partial(patroni.psql, f"SHOW {parameter}", index)
+    eventually(shown, value.__eq__, timeouts.RELOAD, f"{parameter} of member-{index} is {value}")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -16,12 +15,14 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2
 
 from provider.provider import RESOURCES
+from tests import timeouts
+from tests.asserts.eventually import eventually
 from tests.provider.airgap.harness import CHECKOUT, Failed, Refused
 from tests.provider.pipe.conftest import Database
 from tests.provider.pipe.driver import PipePlugin
-from tests.provider.pipe.migrations import file, inputs
+from tests.provider.pipe.migrations import file, inputs, until
 
-END_SECONDS = 5
+SLEEPING = "FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()"
 
 
 def test_nothing_heavy_is_imported_at_the_start() -> None:
@@ -48,12 +49,17 @@ def test_it_ends_when_its_engine_is_killed() -> None:
     assert engine.stdout.readline().strip().isdigit()
     engine.send_signal(signal.SIGKILL)
     engine.wait()
-    deadline = time.monotonic() + END_SECONDS
-    while Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    eventually(lambda: ended(pid), bool, timeouts.COMMAND, "the provider ends")
     engine.stdout.close()
     engine.stderr.close()
+
+
+def ended(pid: int) -> bool:
+    """Whether a process is gone, or only waits for somebody to ask how it ended."""
+    try:
+        return "Z" in Path(f"/proc/{pid}/stat").read_text().split()[2]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def test_without_an_engine_it_says_who_starts_it() -> None:
@@ -148,16 +154,15 @@ def test_cancel_ends_a_running_migration_which_rolls_back(plugin: PipePlugin, da
 
     def up() -> None:
         try:
-            plugin.live("sql:Migrations").up(inputs(file("CREATE TABLE pipe.a (); SELECT pg_sleep(60)")))
+            plugin.live("sql:Migrations").up(inputs(file("CREATE TABLE pipe.a (); SELECT pg_sleep(600)")))
         except Failed as error:
             failures.append(error)
 
     running = threading.Thread(target=up)
     running.start()
-    while not database.rows("SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()"):
-        time.sleep(0.05)
+    until(database, f"SELECT 1 {SLEEPING}")
     plugin.call("Cancel", empty_pb2.Empty())
-    running.join(END_SECONDS)
+    running.join(timeouts.COMMAND)
     assert str(failures[0]) == (
         'cancelled while running "sql/migrations/0001_users.sql"\nHINT: run up again; it goes on from here'
     )
@@ -171,15 +176,16 @@ def test_kill_9_in_a_migration_leaves_nothing_and_the_next_run_goes_on(database:
 
     def up() -> None:
         with pytest.raises(Failed):
-            live.up(inputs(file("CREATE TABLE pipe.a (); SELECT pg_sleep(1)")))
+            live.up(inputs(file("CREATE TABLE pipe.a (); SELECT pg_sleep(600)")))
 
     running = threading.Thread(target=up)
     running.start()
-    while not database.rows("SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()"):
-        time.sleep(0.05)
+    until(database, f"SELECT 1 {SLEEPING}")
     os.kill(killed.process.pid, signal.SIGKILL)
     running.join()
     killed.process.communicate()
+    # The server notices that the client is gone when the statement ends.
+    database.rows(f"SELECT pg_terminate_backend(pid) {SLEEPING}")
     assert after.live("sql:Migrations").up(inputs(file("CREATE TABLE pipe.a ()"))) == "create"
     assert database.rows("SELECT count(*) FROM migrations.history") == [(1,)]
     after.stop()

@@ -12,7 +12,7 @@ import pytest
 from tests import timeouts
 from tests.asserts.eventually import eventually
 from tests.provider.airgap.harness import Failed, Refused
-from tests.provider.pipe.cluster import Cluster
+from tests.provider.pipe.cluster import READY_SECONDS, Cluster
 from tests.provider.pipe.driver import PipePlugin
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("patroni")]
@@ -37,7 +37,7 @@ def logins(patroni: Cluster) -> Iterator[None]:
             "member": f"member-{i}",
             "endpoint": patroni.endpoints[i],
             "containerId": "x",
-            "timeoutSeconds": timeouts.REJOIN,
+            "timeoutSeconds": READY_SECONDS,
         }
         for i in range(2)
     ]
@@ -65,11 +65,11 @@ def sessions(patroni: Cluster) -> Iterator[None]:
             eventually(ask, lambda done: done.exit_code == 0, timeouts.REPLAYED, "the login on every member")
             member.exec_run(["psql", uri, "-c", "SELECT pg_sleep(600)"], detach=True)
     for index in range(2):
-        eventually(partial(patroni.psql, SESSIONS, index), BOTH.__eq__, timeouts.CONNECT, "all sessions")
+        eventually(partial(patroni.psql, SESSIONS, index), BOTH.__eq__, timeouts.COMMAND, "all sessions")
     yield
     for index in range(2):
         patroni.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE 'pipe_o%'", index)
-        eventually(partial(patroni.psql, SESSIONS, index), "".__eq__, timeouts.CONNECT, "no session")
+        eventually(partial(patroni.psql, SESSIONS, index), "".__eq__, timeouts.COMMAND, "no session")
 
 
 def of(patroni: Cluster, trigger: str, **other: Any) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def test_a_replica_that_has_not_replayed_the_change_is_an_error(operator: PipePl
     reader = "SELECT pg_sleep(600) FROM (SELECT count(*) FROM held) AS held"
     eventually(partial(patroni.psql, "SELECT to_regclass('held')", replica), bool, timeouts.REPLAYED, "the table there")
     patroni.members[replica].exec_run(["psql", "-c", reader], user="postgres", detach=True)
-    eventually(partial(patroni.psql, held, replica), "1".__eq__, timeouts.CONNECT, "the reader's lock")
+    eventually(partial(patroni.psql, held, replica), "1".__eq__, timeouts.COMMAND, "the reader's lock")
     patroni.psql("DROP TABLE held", primary)
     try:
         with pytest.raises(Failed) as failed:
