@@ -10,7 +10,7 @@ DESTROY = 120
 COMMAND = 60
 """One command against a running stack."""
 CONNECT = 10
-REPLAYED = 15
+REPLAYED = 60
 """A row of the primary seen on a replica."""
 RELOAD = 30
 """A value that PostgreSQL reads at a reload, seen by a new session after Patroni took it over."""

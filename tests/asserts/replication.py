@@ -17,9 +17,18 @@ def roles(stack: Stack) -> dict[str, tuple[str, str]]:
     return {row["Member"]: (row["Role"], row["State"]) for row in json.loads(done.stdout)}
 
 
+def listed(stack: Stack, within: float = timeouts.FAILOVER) -> dict[str, tuple[str, str]]:
+    """Return the members as soon as Patroni answers and one of them leads."""
+
+    def led(seen: dict[str, tuple[str, str]]) -> bool:
+        return any(role == "Leader" for role, _ in seen.values())
+
+    return eventually(lambda: roles(stack), led, within, "a member that leads")
+
+
 def leader(stack: Stack) -> str:
     """Return the member that leads."""
-    return next(name for name, (role, _) in roles(stack).items() if role == "Leader")
+    return next(name for name, (role, _) in listed(stack).items() if role == "Leader")
 
 
 def assert_replicated(stack: Stack, replicas: int, within: float = timeouts.REJOIN) -> dict[str, tuple[str, str]]:

@@ -16,7 +16,12 @@ pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("archive_unreacha
 
 def test_wal_waits_for_the_repository(own_stack: Stack) -> None:
     primary = leader(own_stack)
-    assert own_stack.run("make", "status").returncode == 0
+    eventually(
+        lambda: own_stack.run("make", "status"),
+        lambda done: done.returncode == 0,
+        timeouts.COMMAND,
+        "a status without complaint",
+    )
     own_stack.container("repository").stop()
     own_stack.sql("SELECT pg_logical_emit_message(true, 'test', 'x')", primary)
     segment = own_stack.sql("SELECT pg_walfile_name(pg_switch_wal())", primary)[0]

@@ -28,7 +28,7 @@ def test_up_ends_with_a_full_backup_that_is_encrypted(stack: Stack) -> None:
 
 
 def test_check_passes(stack: Stack) -> None:
-    stack.pgbackrest("check")
+    stack.pgbackrest("check", timeout=timeouts.ARCHIVED)
 
 
 def test_wal_reaches_the_repository(stack: Stack) -> None:

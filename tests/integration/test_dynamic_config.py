@@ -23,7 +23,7 @@ def test_parameters_change_without_replacing_a_container(own_stack: Stack) -> No
     text = own_stack.up()
     assert {c.id for c in own_stack.containers()} == containers
     eventually(
-        lambda: setting(own_stack, "work_mem"), lambda seen: seen == [["5MB"], ["5MB"]], timeouts.REPLAYED, "work_mem"
+        lambda: setting(own_stack, "work_mem"), lambda seen: seen == [["5MB"], ["5MB"]], timeouts.RELOAD, "work_mem"
     )
     assert setting(own_stack, "max_connections") == [["60"], ["60"]]
     assert "max_connections" in text, "a restart that is pending is reported"

@@ -67,7 +67,7 @@ def test_a_failover_in_the_middle_of_archiving_stops_nothing(own_stack: Stack) -
             (ROWS,),
         )
     led = leader(own_stack)
-    survivor = next(member for member in roles(own_stack) if member != led)
+    survivor = next(member for member in assert_replicated(own_stack, replicas=1) if member != led)
     pending = f"SELECT detach_pending FROM pipe.partition_status() WHERE partition = '{NAME}'"
 
     # An open transaction keeps the DETACH half-way; there the leader is lost, and the transaction with it.
@@ -116,7 +116,7 @@ def test_a_month_that_is_due_leaves_and_comes_back(own_stack: Stack, tmp_path: P
     back = make(own_stack, "attach-month", f"FILE={tmp_path}/{NAME}.json")
     assert back.strip().endswith(f"attached archive.{NAME}: 1,000 rows, count and checksum as they left")
     assert ask(own_stack, COUNT) == ROWS
-    own_stack.make("drift")
+    own_stack.make("drift", timeout=timeouts.UP)
 
 
 def test_what_is_wrong_is_said_in_a_line(own_stack: Stack, tmp_path: Path) -> None:

@@ -139,7 +139,8 @@ def test_a_disk_that_is_nearly_full(
 
 
 def test_a_database_of_another_cluster_is_not_taken_for_the_stacks(stack: Stack) -> None:
-    replica = next(name for name, (role, _) in roles(stack).items() if role != "Leader")
+    members = assert_replicated(stack, replicas=1)
+    replica = next(name for name, (role, _) in members.items() if role != "Leader")
     member, agent = stack.container(replica), stack.container(replica.replace("member", "agent"))
     member.stop()
     agent.stop()

@@ -30,15 +30,23 @@ def production() -> Iterator[Stack]:
 
 def test_two_replicas_stream_and_one_is_synchronous(production: Stack) -> None:
     assert_replicated(production, replicas=2)
-    states = production.sql("SELECT sync_state FROM pg_stat_replication ORDER BY 1", leader(production))
-    assert states == ["async", "sync"]
+    eventually(
+        lambda: production.sql("SELECT sync_state FROM pg_stat_replication ORDER BY 1", leader(production)),
+        lambda states: states == ["async", "sync"],
+        timeouts.RELOAD,
+        "one replica that commits wait for",
+    )
 
 
 def test_etcd_has_three_members_that_agree(production: Stack) -> None:
     words = "etcdctl --endpoints=https://etcd-0:2379,https://etcd-1:2379,https://etcd-2:2379 --cacert=/etc/pipe/ca.pem"
     keys = ["--cert=/etc/pipe/cert.pem", "--key=/etc/pipe/key.pem", "endpoint", "health"]
-    status, text = production.execute("etcd-0", *words.split(), *keys)
-    assert status == 0, text
+    _, text = eventually(
+        lambda: production.execute("etcd-0", *words.split(), *keys),
+        lambda done: done[0] == 0,
+        timeouts.COMMAND,
+        "every member of etcd healthy",
+    )
     assert text.count("is healthy") == 3
 
 

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("replaced_leader"
 
 def test_the_leader_hands_over_before_its_container_is_replaced(own_stack: Stack) -> None:
     led = leader(own_stack)
-    before = {member: own_stack.container(member).id for member in roles(own_stack)}
+    before = {member: own_stack.container(member).id for member in assert_replicated(own_stack, replicas=1)}
     own_stack.configure("database", cpus=0.9)
 
     text = own_stack.up()
@@ -26,9 +26,9 @@ def test_the_leader_hands_over_before_its_container_is_replaced(own_stack: Stack
 
 
 def test_a_leader_that_was_ahead_rewinds_and_follows(own_stack: Stack) -> None:
-    assert_replicated(own_stack, replicas=1)
+    members = assert_replicated(own_stack, replicas=1)
     lost = leader(own_stack)
-    survivor = next(member for member in roles(own_stack) if member != lost)
+    survivor = next(member for member in members if member != lost)
     own_stack.sql("CREATE TABLE public.timelines (name text)", lost)
     eventually(
         lambda: own_stack.sql("SELECT to_regclass('public.timelines')", survivor),
@@ -37,7 +37,13 @@ def test_a_leader_that_was_ahead_rewinds_and_follows(own_stack: Stack) -> None:
         "the table on the replica",
     )
     # A new segment: the next one is archived a minute later, where the survivor would find the row.
-    own_stack.sql("SELECT pg_switch_wal()", lost)
+    switched = own_stack.sql("SELECT pg_switch_wal()", lost)[0]
+    eventually(
+        lambda: own_stack.sql(f"SELECT pg_last_wal_receive_lsn() >= '{switched}'", survivor),
+        lambda seen: seen == ["t"],
+        timeouts.REPLAYED,
+        "the end of the segment on the replica",
+    )
     own_stack.container(survivor).stop()
     own_stack.sql("INSERT INTO public.timelines VALUES ('nobody else has this row')", lost)
     own_stack.container(lost).kill()
@@ -60,5 +66,10 @@ def test_a_leader_that_was_ahead_rewinds_and_follows(own_stack: Stack) -> None:
     own_stack.container(lost).start()
 
     assert_replicated(own_stack, replicas=1)
-    assert own_stack.sql("SELECT name FROM public.timelines", lost) == ["after"]
+    eventually(
+        lambda: own_stack.sql("SELECT name FROM public.timelines", lost),
+        lambda seen: seen == ["after"],
+        timeouts.REPLAYED,
+        f"the survivor's row, and no other, on {lost}",
+    )
     assert "pg_rewind exit code=0" in own_stack.logs(lost)

@@ -39,20 +39,23 @@ class Application:
     _stops: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        session = self.stack.connect()
+        session: Session | None = None
         while not self._stops.is_set():
-            if self._moves.is_set():
-                session.close()
-                session = self.stack.connect()
-                self._moves.clear()
             row = uuid4()
             try:
+                if session is None or self._moves.is_set():
+                    if session is not None:
+                        session.close()
+                    self._moves.clear()
+                    session = self.stack.connect()
                 session.execute("INSERT INTO pipe.organizations (id, name) VALUES (%s, 'rotation')", (row,))
                 self.acknowledged[row] = session.info.user
             except psycopg.Error as error:
                 self.failures.append(str(error))
                 self._moves.set()
-        session.close()
+                self._stops.wait(timeouts.POLL)
+        if session is not None:
+            session.close()
 
     def move_over(self) -> None:
         """Connect anew, with the stack's present outputs."""
@@ -61,7 +64,7 @@ class Application:
 
     def wait_for_writes(self) -> None:
         before = len(self.acknowledged)
-        eventually(lambda: len(self.acknowledged), lambda now: now > before + 10, timeouts.CONNECT, "more rows written")
+        eventually(lambda: len(self.acknowledged), lambda now: now > before + 10, timeouts.COMMAND, "more rows written")
 
     @contextmanager
     def running(self) -> Iterator[Application]:

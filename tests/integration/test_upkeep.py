@@ -16,8 +16,12 @@ pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("shared")]
 
 
 def test_status_shows_jobs_months_and_the_last_migration(stack: Stack) -> None:
-    done = stack.run("make", "status", f"STACK={stack.name}", "LIKE=test")
-    assert done.returncode == 0, done.stdout
+    done = eventually(
+        lambda: stack.run("make", "status", f"STACK={stack.name}", "LIKE=test"),
+        lambda done: done.returncode == 0,
+        timeouts.COMMAND,
+        "a status without complaint",
+    )
     for said in ("jobs", "partitions for 6 months ahead", "last migration"):
         assert said in done.stdout
     assert "BAD" not in done.stdout

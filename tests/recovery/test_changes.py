@@ -22,7 +22,7 @@ from infra.settings import check
 from provider.patroni.dynamic_config import TAKEN_BACK
 from tests import timeouts
 from tests.asserts.eventually import eventually
-from tests.asserts.replication import assert_replicated, leader, roles
+from tests.asserts.replication import assert_replicated, leader
 from tests.fixtures.stacks import Stack
 from tests.recovery.expired import expire
 
@@ -86,7 +86,7 @@ def test_the_database_knows_when_certificates_end(stack: Stack) -> None:
 
 def test_an_image_that_does_not_start_stops_at_the_first_replica(stack: Stack, tmp_path: Path) -> None:
     led = leader(stack)
-    replica = next(name for name in roles(stack) if name != led)
+    replica = next(name for name in assert_replicated(stack, replicas=1) if name != led)
     started, untouched = stack.sql(STARTED, led), all_of(stack, led)
     checkout = tmp_path / "checkout"
     copy(checkout)
@@ -137,7 +137,8 @@ def test_a_parameter_that_postgresql_refuses_is_taken_back(
 
     stack.configure("database", parameters={parameter: good})
     stack.up()
-    assert [stack.sql(f"SHOW {parameter}", member) for member in roles(stack)] == [[str(good)]] * 2
+    members = assert_replicated(stack, replicas=1)
+    assert [stack.sql(f"SHOW {parameter}", member) for member in members] == [[str(good)]] * 2
 
 
 def test_certificates_that_have_expired_are_mended_by_up(stack: Stack, tmp_path: Path) -> None:
