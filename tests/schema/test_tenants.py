@@ -354,17 +354,17 @@ def test_a_busy_table_is_waited_for_without_holding_up_the_others(database: Sche
         thread = threading.Thread(target=isolate, args=(True,))
         thread.start()
         try:
-            eventually(lambda: sleeping(database), bool, timeouts.CONNECT, "all locks let go between two attempts")
+            eventually(lambda: sleeping(database), bool, timeouts.COMMAND, "all locks let go between two attempts")
             writer.execute("SET LOCAL statement_timeout = '5s'")
             writer.execute("INSERT INTO pipe.organizations (name) VALUES ('x')")
             writer.rollback()
             assert thread.is_alive()
             reader.rollback()
-            thread.join(timeouts.CONNECT)
+            thread.join(timeouts.COMMAND)
             assert changed == [len(TABLES) + 1]
         finally:
             reader.rollback()
-            thread.join(timeouts.CONNECT)
+            thread.join(timeouts.COMMAND)
             isolate(False)
 
 
