@@ -81,9 +81,9 @@ def run(session: Session, words: Sequence[str], like: str | None) -> int:
     if status == 0:
         print(connect.instructions(session.stack, session.outputs()))
         return 0
-    left = state.read(session)
-    if known is None and (left is None or not _holds(left)):
-        _remove(session)
+    if not _holds(known) and not _holds(state.read(session)):
+        if known is None:
+            _remove(session)
         _put_back(file, before)
         print(f'nothing was changed: stack "{session.stack}" is not made')
         return status
@@ -196,6 +196,8 @@ def _tell_pause(session: Session, status: int) -> int:
     return 0
 
 
-def _holds(known: State) -> bool:
+def _holds(known: State | None) -> bool:
     """Whether something was made that is more than Pulumi's own bookkeeping."""
-    return any(not str(resource.get("type")).startswith("pulumi:") for resource in known.resources)
+    return known is not None and any(
+        not str(resource.get("type")).startswith("pulumi:") for resource in known.resources
+    )

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from provider import engine
 from provider.errors import PipeError
+from provider.patroni.meaning import means
 from provider.patroni.member import evidence
 from provider.patroni.plan import same
 from provider.patroni.rest import Rest
@@ -31,12 +33,30 @@ _LOCAL = frozenset({"hot_standby_feedback"})
 _PSQL = ("psql", "-XAtq", "-F", "\t", "-c")
 # One that only waits for a restart is not refused. The last entry of a name is the one that counts.
 _FILE = """
-    SELECT DISTINCT ON (lower(file.name)) lower(file.name), file.setting,
-        file.error IS NOT NULL AND known.pending_restart IS NOT TRUE
-    FROM pg_catalog.pg_file_settings AS file
-    LEFT JOIN pg_catalog.pg_settings AS known ON lower(known.name) = lower(file.name)
-    ORDER BY lower(file.name), file.seqno DESC
+    SELECT
+        lower(coalesce(file.name, known.name)), coalesce(file.setting, known.setting),
+        coalesce(file.refused AND NOT known.pending_restart, file.refused), known.unit, known.vartype
+    FROM (
+        SELECT DISTINCT ON (lower(entry.name)) entry.name, entry.setting, entry.error IS NOT NULL AS refused
+        FROM pg_catalog.pg_file_settings AS entry
+        ORDER BY lower(entry.name), entry.seqno DESC
+    ) AS file
+    FULL JOIN pg_catalog.pg_settings AS known ON lower(known.name) = lower(file.name)
 """
+
+
+@dataclass(frozen=True)
+class Value:
+    """A parameter as the file has it; one that is not in the file, as PostgreSQL has it."""
+
+    text: str
+    refused: bool
+    unit: str
+    kind: str
+
+    def equals(self, wanted: Any) -> bool:
+        """Whether this is the value. Patroni writes none that PostgreSQL has already, whatever its text."""
+        return same(self.text, wanted) or means(str(wanted), self.text, self.unit, self.kind)
 
 
 def check(
@@ -50,8 +70,6 @@ def check(
     :param back: the values are those from before a change that failed; what is refused is the change, still there.
     """
     wanted = {name.lower(): value for name, value in parameters.items() if name.lower() not in _LOCAL}
-    if not wanted:
-        return
     for endpoint, container in containers.items():
         begun = told = time.monotonic()
         while missing := _missing(context, container, wanted, back=back):
@@ -79,17 +97,17 @@ def _silent(container: str, missing: Sequence[str]) -> str:
 def _missing(context: Context, container: str, wanted: Mapping[str, Any], *, back: bool) -> list[str]:
     """Return the names that the member's file does not have with these values; raises PipeError for refused ones."""
     found = _file(context, container)
-    refused = sorted(name for name in wanted if found.get(name, ("", False))[1])
+    refused = sorted(name for name in wanted if name in found and found[name].refused)
     if refused and not back:
         raise PipeError(
             f'PostgreSQL in "{container}" refuses {", ".join(refused)}',
             *evidence(engine.look(context.config, container, "invalid value for parameter"), container),
         )
-    return sorted(name for name, value in wanted.items() if not same(found.get(name, (None, False))[0], value))
+    return sorted(name for name, value in wanted.items() if name not in found or not found[name].equals(value))
 
 
-def _file(context: Context, container: str) -> dict[str, tuple[str, bool]]:
-    """Return each parameter of the file with its value and whether it is refused; empty where nobody answers.
+def _file(context: Context, container: str) -> dict[str, Value]:
+    """Return every parameter; none where nobody answers.
 
     Raises PipeError when the container is down: by itself it will never answer.
     """
@@ -101,4 +119,4 @@ def _file(context: Context, container: str) -> dict[str, tuple[str, bool]]:
             )
         done = engine.execute(api, container, ["timeout", str(_LOOK_SECONDS), *_PSQL, _FILE])
     rows = (line.split("\t") for line in done.stdout.splitlines()) if done.code == 0 else ()
-    return {row[0]: (row[1], row[2] == "t") for row in rows if len(row) == 3}
+    return {row[0]: Value(row[1], row[2] == "t", *row[3:]) for row in rows if len(row) == 5}

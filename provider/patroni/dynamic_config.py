@@ -118,7 +118,7 @@ class DynamicConfig(Resource):
             context.progress(f"sets {', '.join(changed)}")
         _send(context, rest, endpoints, change)
         try:
-            if old:
+            if old and any(name.startswith(PARAMETERS) for name in changed):
                 accepted.check(context, rest, containers, _reloaded(new["config"], changed))
             if may_need_restart(changed):
                 _settle(context, rest, endpoints, _PENDING_SECONDS if needs_restart(changed) else _EXTENSION_SECONDS)

@@ -6,8 +6,9 @@
 --
 -- But a month of pipeline_runs gets its foreign keys by it, for which pipelines and users are locked until the
 -- transaction ends: readers go on, writers wait, also behind an ATTACH that itself waits. So all months are made before
--- the first of them is attached, and what is locked is had within 50 ms, or all of it is let go and tried again. After
--- half a minute the job fails, and comes again tomorrow: months are ahead.
+-- the first of them is attached, and what is locked is had within 50 ms, or all of it is let go and tried again. The
+-- last try, after half a minute, waits a little longer, at most two seconds, for an autovacuum to give way. Then the
+-- job fails, and comes again tomorrow: months are ahead.
 --
 -- Which tables, and how many months: pipe.partition_policy(), rendered from the settings (infra/policies.py).
 
@@ -202,7 +203,9 @@ BEGIN
             IF attempt = attempts - 1 THEN
                 PERFORM set_config(
                     'lock_timeout',
-                    (extract(epoch FROM current_setting('deadlock_timeout')::interval) * 1000 + 500)::integer::text,
+                    least(
+                        extract(epoch FROM current_setting('deadlock_timeout')::interval) * 1000 + 500, 2000
+                    )::integer::text,
                     true
                 );
             END IF;

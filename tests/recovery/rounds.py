@@ -12,6 +12,7 @@ from bench.recovery.watch import at_once
 from tests import timeouts
 
 STEPPED_DOWN = re.compile(r"^(\S+ \S+) INFO: Demoting self \(offline\)", re.MULTILINE)
+AT_WORK = re.compile(r"^(\S+ \S+) INFO: Lock owner: ", re.MULTILINE)
 TOOK_OVER = re.compile(r"^(\S+ \S+) INFO: promoted self to leader by acquiring session lock", re.MULTILINE)
 
 
@@ -61,14 +62,22 @@ def assert_stepped_down_first(subject: Subject, outcome: Outcome) -> None:
 def _took_over(subject: Subject, outcome: Outcome) -> list[tuple[float, str]]:
     """Return who was promoted since the fault because nobody held the lease any more, and when by the wall clock."""
     return [
-        (datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp(), member)
+        (_moment(text), member)
         for member in subject.addresses
-        for moment in TOOK_OVER.findall(subject.stack.logs(member, outcome.since))
+        for text in TOOK_OVER.findall(subject.stack.logs(member, outcome.since))
     ]
 
 
 def _ran_out(subject: Subject, outcome: Outcome, took_over: list[tuple[float, str]]) -> bool:
-    """Say whether the lease was taken over, and by nobody before it could have run out: each loop renews it."""
+    """Say whether the lease ran out because its holder was late: neither it nor anybody else was there in time."""
     failover = subject.settings.failover
+    # Each loop renews it.
     ends = outcome.since + failover.ttl - failover.loop_wait
-    return bool(took_over) and all(moment >= ends for moment, _ in took_over)
+    at_work = AT_WORK.findall(subject.stack.logs(outcome.before, outcome.since))
+    moments = [moment for moment, _ in took_over] + [_moment(text) for text in at_work]
+    return bool(took_over) and min(moments) >= ends
+
+
+def _moment(text: str) -> float:
+    """Return the time of a line of Patroni's log by the wall clock."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()

@@ -175,6 +175,14 @@ def test_what_is_taken_back_and_was_not_there_before_is_not_waited_for(operator:
     assert not [text for text in operator.messages if "as configured" in text]
 
 
+def test_what_postgresql_has_anyway_is_not_waited_for(operator: PipePlugin, patroni: Cluster) -> None:
+    live = operator.live("patroni:DynamicConfig")
+    live.up(config(patroni, work_mem="5MB"))
+    # The same in other words, and a default: Patroni writes neither.
+    assert live.up(config(patroni, work_mem="5120kB", geqo_threshold="12")) == "update"
+    assert not [text for text in operator.messages if "as configured" in text]
+
+
 def test_a_restart_is_pending_until_it_is_asked_for_and_then_rolls(operator: PipePlugin, patroni: Cluster) -> None:
     live = operator.live("patroni:DynamicConfig")
     live.up(config(patroni, max_connections=100))

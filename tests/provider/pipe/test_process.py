@@ -22,7 +22,7 @@ from tests.provider.pipe.conftest import Database
 from tests.provider.pipe.driver import PipePlugin
 from tests.provider.pipe.migrations import file, inputs, until
 
-SLEEPING = "FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()"
+SLEEPING = "FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND state = 'active' AND pid <> pg_backend_pid()"
 
 
 def test_nothing_heavy_is_imported_at_the_start() -> None:
