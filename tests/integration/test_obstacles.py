@@ -162,6 +162,13 @@ def test_a_database_of_another_cluster_is_not_taken_for_the_stacks(stack: Stack)
 
 
 def test_an_up_while_a_failover_goes_on_loses_nothing(stack: Stack) -> None:
+    # Nobody else may lead before commits wait for it, which a member that was just made anew still has to earn.
+    eventually(
+        lambda: roles(stack),
+        lambda seen: ("Sync Standby", "streaming") in seen.values(),
+        timeouts.HEALTH,
+        "a successor",
+    )
     lost = leader(stack)
     with stack.ledger() as ledger:
         stack.configure("database", parameters={"work_mem": "5MB"})
