@@ -67,7 +67,7 @@ def _rounds(shape: Shape, scenarios: Sequence[Scenario], rounds: int, outcomes: 
 
 
 def spread_moments(rounds: int, loop_wait: float) -> list[float]:
-    """Return at which second of Patroni's loop each round's fault comes, which nobody chooses in life.
+    """Return how many seconds after a look of Patroni's each round's fault comes, which nobody chooses in life.
 
     Each round has its own part of the loop, in a random order: so few rounds tell as much as many, and the median does
     not hang on how the dice fall.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from bench.ledger import Ledger
@@ -13,6 +15,8 @@ from bench.recovery.watch import Reader, Witness, longest_gap
 from tests import timeouts
 from tests.asserts.eventually import eventually
 
+# What the leader's Patroni says at each look where all is well.
+LOOK = re.compile(r"^(\S+ \S+) INFO: no action", re.MULTILINE)
 # Rows of each client: before the fault, and after it before it counts as over.
 ROWS = 10
 # What was written in the second before the fault is where an outage begins.
@@ -52,11 +56,11 @@ class Outcome:
         return asdict(self)
 
 
-def once(subject: Subject, scenario: Scenario, later: float = 0.0) -> Outcome:
+def once(subject: Subject, scenario: Scenario, second: float | None = None) -> Outcome:
     """Do one round on a stack in full health, and leave it in full health.
 
-    :param later: seconds before the fault. A stack comes to full health at the same moment of Patroni's loop in every
-        round, and how old the lease is then decides most of an outage.
+    :param second: how long after a look of the leader's Patroni the fault comes. How old the lease is then, and how far
+        the next look, decides most of an outage.
     """
     stack, before = subject.stack, subject.leader()
     if scenario.leader not in (None, before):
@@ -70,7 +74,8 @@ def once(subject: Subject, scenario: Scenario, later: float = 0.0) -> Outcome:
     ):
         eventually(witness.led, bool, timeouts.COMMAND, "a member that says that it is the primary")
         ledger.wait_for_rows(ROWS)
-        time.sleep(later)
+        if second is not None:
+            _wait_for_moment(subject, before, second)
         since = time.time()
         with scenario.fault(subject, before):
             if scenario.moves:
@@ -101,6 +106,19 @@ def once(subject: Subject, scenario: Scenario, later: float = 0.0) -> Outcome:
         wrote=ledger.servers(),
         refusals=sorted({failure.sqlstate or "" for failure in ledger.refusals()}),
     )
+
+
+def _wait_for_moment(subject: Subject, leader: str, second: float) -> None:
+    """Wait until so many seconds after a look of the leader's Patroni at the cluster: it looks every `loop_wait`."""
+    every = subject.settings.failover.loop_wait
+    looks = eventually(
+        lambda: LOOK.findall(subject.stack.logs(leader, time.time() - every)),
+        bool,
+        timeouts.COMMAND,
+        f"a look of {leader}'s Patroni at the cluster",
+    )
+    look = datetime.fromisoformat(looks[-1]).replace(tzinfo=UTC).timestamp()
+    time.sleep((look + second - time.time()) % every)
 
 
 def _wait_for_another(witness: Witness, before: str) -> None:

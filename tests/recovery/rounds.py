@@ -33,7 +33,7 @@ def assert_survived(subject: Subject, scenario: Scenario) -> Outcome:
     assert outcome.doubled == 0
     assert scenario.may_lose or outcome.lost == 0
     assert not at_once(outcome.led, moves), f"two members led at once: {outcome.led}"
-    assert not at_once(outcome.wrote, scenario.moves), f"two servers took rows at once: {outcome.wrote}"
+    assert not at_once(outcome.wrote, moves), f"two servers took rows at once: {outcome.wrote}"
     assert set(outcome.refusals) <= scenario.refused
     if scenario.moves == 1:
         assert outcome.after != outcome.before
