@@ -108,7 +108,8 @@ def postgresql_parameters(settings: Settings) -> dict[str, Any]:
         "wal_level": "replica",
         "hot_standby": "on",
         "hot_standby_feedback": "on",
-        "wal_retrieve_retry_interval": "1s",
+        # After a crash commits wait until a synchronous replica has found the primary again.
+        "wal_retrieve_retry_interval": "500ms",
         # Commits wait for a synchronous replica that stands still until its session ends and Patroni names another.
         "wal_sender_timeout": "10s",
         "wal_compression": "lz4",
