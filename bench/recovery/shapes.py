@@ -23,7 +23,7 @@ from tests.fixtures.stacks import ROOT, Stack, throw_away_stack
 
 # The shortest ttl that Patroni takes. A longer loop has a lost node replaced sooner, a shorter one a crash seen sooner:
 # with this one both aims are met, and the patience with etcd is the longest that is left.
-LOWEST = {"ttl": 20, "loop_wait": 6, "retry_timeout": 7}
+LOWEST = {"ttl": 20, "loop_wait": 7, "retry_timeout": 6}
 LOCAL = "127.0.0.1"
 
 
