@@ -73,10 +73,10 @@ env: ## print exports: eval "$(make env)" makes plain `pulumi` work on the stack
 	@setup/setup.sh --quiet >&2
 	@$(PYTHON) -m cli env
 
-test: .setup ## run all tests but the long ones; TESTS="tests/unit -k ports" for some
+test: .setup ## run the tests, one round of each promise; TESTS="tests/unit -k ports" for some
 	$(PYTHON) -m pytest -n 3 $(or $(TESTS),-m "not long" tests)
 
-test-long: .setup ## run the long ones: restores, drills, repositories, changes under load
+test-long: .setup ## run the further rounds: more restores, refusals, repositories that leave, changes under load
 	$(PYTHON) -m pytest -n 2 -m long tests/recovery
 
 lint: .setup ## run every linter

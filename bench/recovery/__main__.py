@@ -2,8 +2,8 @@
 
 A round has every scenario, so what else the machine does then disturbs all alike. Prints a line for each, writes
 bench/results/<time>-recovery.json and the lines of the table in docs/failover.md. All of it takes hours: a part at a
-time is possible with `--only`, and leaves the other lines as they are. Needs what `make setup` makes. Everything it
-makes, it removes.
+time is possible with `--only`, and leaves the other lines as they are; so do too few rounds what more of them made.
+Needs what `make setup` makes. Everything it makes, it removes.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     finally:
         # What was measured before something went wrong is worth keeping.
         print(f"written to {results.keep('recovery', outcomes=outcomes).relative_to(ROOT)}")
-    print("\n".join(["", *figures.missed(wanted, outcomes)]))
     document = DOCUMENT.read_text()
+    print("\n".join(["", *figures.missed(wanted, outcomes), *figures.kept(wanted, outcomes, document)]))
     table = figures.table(SCENARIOS, outcomes, document)
     DOCUMENT.write_text(figures.written(document, f"{table}\n\n{_made()}"))
     return 1 if any(_lost(scenario, outcomes) for scenario in wanted) else 0

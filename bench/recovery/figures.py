@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any, Protocol
@@ -54,12 +55,27 @@ def line(row: Row, outcomes: Outcomes) -> str:
 
 
 def table(rows: Sequence[Row], outcomes: Outcomes, document: str) -> str:
-    """Return the whole table, a line for each scenario; what was not measured now keeps the document's line."""
+    """Return the whole table, a line for each scenario.
+
+    What was not measured now keeps the document's line, and so does what has more rounds there: a look at one round
+    must not put ten away.
+    """
     shown = {text.split(" | ")[0]: text for text in document.split(BEGIN)[1].split(END)[0].splitlines()}
-    lines = [
-        line(row, outcomes) if of(outcomes, row.key) else shown.get(f"| {row.title}", line(row, ())) for row in rows
-    ]
+    lines = []
+    for row in rows:
+        there, now = shown.get(f"| {row.title}", line(row, ())), of(outcomes, row.key)
+        lines.append(line(row, outcomes) if len(now) >= max(1, _rounds(there)) else there)
     return "\n".join([HEAD, *lines])
+
+
+def kept(rows: Sequence[Row], outcomes: Outcomes, document: str) -> list[str]:
+    """Return a sentence for each scenario that was measured, and whose line in the document stays."""
+    lines = table(rows, outcomes, document).splitlines()
+    return [
+        f"{row.key}: the document's line stays, for it has more rounds"
+        for row in rows
+        if of(outcomes, row.key) and line(row, outcomes) not in lines
+    ]
 
 
 def missed(rows: Sequence[Row], outcomes: Outcomes) -> list[str]:
@@ -78,6 +94,12 @@ def missed(rows: Sequence[Row], outcomes: Outcomes) -> list[str]:
 def written(document: str, part: str) -> str:
     """Return the document with the part between its two marks."""
     return between(document, BEGIN, END, part)
+
+
+def _rounds(text: str) -> int:
+    """Return how many rounds a line of the table is made of."""
+    found = re.search(r" s, (\d+) rounds?", text)
+    return int(found[1]) if found else 0
 
 
 def _most(outcomes: Outcomes, key: str) -> float:

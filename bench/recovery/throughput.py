@@ -48,6 +48,7 @@ FILL = (
 )
 SIZE = "SELECT sum(pg_database_size(oid))::bigint FROM pg_database"
 REPLICA = "member-1"
+STREAMING = f"SELECT count(*) FROM pg_stat_replication WHERE application_name = '{REPLICA}' AND state = 'streaming'"
 RESTORED = re.compile(r"INFO: restore command end: completed successfully \((\d+)ms\)")
 # As Patroni does it where there is no backup; the password is in the file that Patroni keeps.
 FROM_PRIMARY = (
@@ -129,7 +130,10 @@ def _grow(stack: Stack, size: int) -> None:
 
 def _measure(stack: Stack) -> Measured:
     size = int(stack.sql(SIZE)[0])
+    stack.container(REPLICA).stop()
     tar, cp = (_seconds(partial(_copy, stack, way)) for way in ("tar", "cp"))
+    stack.container(REPLICA).start()
+    _wait_until_it_streams(stack)
     backup = _seconds(lambda: _run(stack, "scheduler", "pgbackrest", f"--stanza={stack.name}", "--type=full", "backup"))
     from_backup, restore = _rebuild(stack)
     from_primary = _seconds(lambda: _run(stack, REPLICA, "bash", "-c", FROM_PRIMARY))
@@ -143,7 +147,7 @@ def _seconds(work: Callable[[], Any]) -> float:
 
 
 def _copy(stack: Stack, way: str) -> None:
-    """Copy the replica's data directory into a volume that goes again."""
+    """Copy the data directory of the replica, which stands still, into a volume that goes again."""
     image = stack.container(REPLICA).attrs["Config"]["Image"]
     target = stack.engine.volumes.create(labels=stack.container(REPLICA).labels)
     commands = {
@@ -182,11 +186,14 @@ def _rebuild(stack: Stack) -> tuple[float, float]:
     )
     started = time.monotonic()
     node.start()
-    streaming = "SELECT count(*) FROM pg_stat_replication WHERE application_name = 'member-1' AND state = 'streaming'"
-    eventually(lambda: stack.sql(streaming), lambda rows: rows == ["1"], WAIT_SECONDS, "the replica streams")
+    _wait_until_it_streams(stack)
     seconds = time.monotonic() - started
     (milliseconds,) = RESTORED.findall(stack.logs(REPLICA)[before:])
     return seconds, int(milliseconds) / 1000
+
+
+def _wait_until_it_streams(stack: Stack) -> None:
+    eventually(lambda: stack.sql(STREAMING), lambda rows: rows == ["1"], WAIT_SECONDS, "the replica streams")
 
 
 def _run(stack: Stack, component: str, *words: str) -> None:

@@ -23,7 +23,6 @@ from tests.fixtures.repositories import S3, SFTP, VOLUME, WAL_BOUND_MB, Reposito
 # Whoever comes first waits for the stack, and for the S3 server to be built.
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.long,
     pytest.mark.xdist_group("repositories"),
     pytest.mark.timeout(timeouts.BUILD + 3 * timeouts.UP),
 ]
@@ -192,6 +191,7 @@ def test_a_key_that_is_refused_is_replaced(repositories: Repositories) -> None:
         runbook.run("replace the key", stack, stdin=new)
 
 
+@pytest.mark.long
 def test_a_wrong_passphrase_says_so(repositories: Repositories) -> None:
     ask = ("pgbackrest", f"--stanza={repositories.stack.name}", "--repo=1", "info")
     _, told = repositories.stack.execute("scheduler", "env", "PGBACKREST_REPO1_CIPHER_PASS=another", *ask)
@@ -208,6 +208,7 @@ def empty(repositories: Repositories) -> None:
     assert status == 0, text
 
 
+@pytest.mark.long
 def test_a_repository_that_lost_everything_begins_anew(repositories: Repositories) -> None:
     stack = repositories.stack
     with stack.ledger() as ledger:

@@ -14,7 +14,7 @@ from tests.asserts.eventually import eventually
 from tests.asserts.replication import assert_replicated, leader, roles
 from tests.fixtures.stacks import Stack, throw_away_stack
 
-pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group("delayed")]
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("delayed")]
 
 DELAY_S = 25
 DELAYED = "member-2"
@@ -54,6 +54,7 @@ def test_a_row_appears_after_the_delay_and_not_before(stack: Stack) -> None:
     assert time.monotonic() - before >= DELAY_S
 
 
+@pytest.mark.long
 def test_it_has_received_what_it_does_not_show_yet(stack: Stack) -> None:
     """So nothing is lost with the primary: applying it is only a matter of time."""
     primary = leader(stack)
@@ -76,11 +77,13 @@ def address(stack: Stack, member: str) -> str:
     return str(networks[f"pipe-{stack.name}"]["IPAddress"])
 
 
+@pytest.mark.long
 def test_it_holds_up_no_vacuum_on_the_primary(stack: Stack) -> None:
     assert stack.sql("SHOW hot_standby_feedback", DELAYED) == ["off"]
     assert stack.sql("SHOW hot_standby_feedback", leader(stack)) == ["on"]
 
 
+@pytest.mark.long
 def test_no_backup_waits_for_it(stack: Stack) -> None:
     """Also where it is the only replica that runs, and stands still: a backup of a replica waits for its replay."""
     other = next(member for member in ("member-0", "member-1") if member != leader(stack))

@@ -13,7 +13,7 @@ from tests import timeouts
 from tests.asserts.replication import leader
 from tests.fixtures.stacks import Stack
 
-pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group("drilled")]
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("drilled")]
 
 LARGEST = (
     "find /var/lib/pgbackrest/backup -path '*/bundle/*' -type f -printf '%s %p\\n' | sort -n | tail -1 | cut -d' ' -f2"
@@ -59,6 +59,7 @@ def damaged(stack: Stack) -> Iterator[None]:
         flip()
 
 
+@pytest.mark.long
 def test_a_preview_warns_that_a_drill_is_overdue(drilled: Stack) -> None:
     """Here by the file alone: no backup is as old, and none has a note of a drill yet, for this comes first."""
     assert drilled.execute("scheduler", "touch", "-d", "11 days ago", TIME) == (0, "")
@@ -90,6 +91,7 @@ def test_a_drill_passes_while_clients_write_and_is_recorded(drilled: Stack) -> N
     assert last_drilled(drilled.name).startswith("the last backup that passed a restore drill is "), "for make destroy"
 
 
+@pytest.mark.long
 def test_rows_are_compared_at_the_same_place_of_the_wal(drilled: Stack) -> None:
     with drilled.ledger() as ledger:
         drilled.make("restore-drill", timeout=timeouts.DRILL)
@@ -133,6 +135,7 @@ def test_a_damaged_backup_fails_the_drill_with_the_reason_and_an_alert(drilled: 
     assert "the restore drill of backup" not in drilled.make("preview")
 
 
+@pytest.mark.long
 def test_who_drills_may_do_nothing_else(drilled: Stack) -> None:
     status, text = drilled.execute(
         "scheduler",

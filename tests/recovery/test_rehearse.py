@@ -16,7 +16,7 @@ from tests.fixtures import runbook
 from tests.fixtures.stacks import Stack
 from tests.integration.test_backups import info
 
-pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group("drilled")]
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("drilled")]
 
 ROWS = 20_000
 # 1, 10 to 19, and so on, up to 10000 to 19999.
@@ -48,6 +48,7 @@ def left_over(stack: Stack) -> list[str]:
     return [str(thing.name) for thing in found]
 
 
+@pytest.mark.long
 def test_nothing_pending_is_said(drilled: Stack) -> None:
     assert f"nothing is pending for {drilled.name}" in drilled.make("rehearse", timeout=timeouts.DRILL)
     assert left_over(drilled) == []
@@ -75,6 +76,7 @@ def test_a_rewrite_is_reported_with_its_lock_and_its_rows(drilled: Stack, tmp_pa
         assert app.execute("SELECT DISTINCT plan_type FROM pipe.organizations").fetchall() == [("free",)], "untouched"
 
 
+@pytest.mark.long
 def test_one_that_fails_is_reported_and_is_the_exit_status(drilled: Stack, tmp_path: Path) -> None:
     draft = tmp_path / "wrong.sql"
     draft.write_text("ALTER TABLE pipe.organizations DROP COLUMN no_such_column;\n")
@@ -97,6 +99,7 @@ def no_backup(stack: Stack) -> Iterator[None]:
         runbook.run("begin anew", stack)
 
 
+@pytest.mark.long
 def test_without_a_backup_it_runs_on_the_stacks_schema_with_made_up_data(drilled: Stack, tmp_path: Path) -> None:
     draft, out = tmp_path / "widen_names.sql", tmp_path / "rehearsal.md"
     draft.write_text(REWRITES)

@@ -18,7 +18,6 @@ from tests.fixtures.repositories import S3, SFTP, VOLUME, Repositories
 # Whoever comes first waits for the stack, and for the S3 server to be built.
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.long,
     pytest.mark.xdist_group("repositories"),
     pytest.mark.timeout(timeouts.BUILD + 3 * timeouts.UP),
 ]
@@ -85,6 +84,7 @@ def test_what_lies_there_is_encrypted(repositories: Repositories, number: int) -
             assert bytes.fromhex("".join(begin)) == b"Salted__", name
 
 
+@pytest.mark.long
 @REMOTE
 def test_incremental_backups_go_there_and_everything_verifies(repositories: Repositories, number: int) -> None:
     stack = repositories.stack
@@ -95,6 +95,7 @@ def test_incremental_backups_go_there_and_everything_verifies(repositories: Repo
     assert "status: ok" in done.stdout
 
 
+@pytest.mark.long
 @REMOTE
 def test_the_database_can_be_restored_from_there(repositories: Repositories, number: int) -> None:
     stack = repositories.stack
@@ -188,6 +189,7 @@ def test_secrets_are_encrypted_in_state_and_file_and_in_no_description_of_a_cont
             assert part not in text, where
 
 
+@pytest.mark.long
 def test_the_passphrase_that_is_kept_safe_is_the_one(repositories: Repositories) -> None:
     stack = repositories.stack
     passphrase = stack.pulumi("stack", "output", "backup_passphrase", "--show-secrets").strip()
@@ -198,6 +200,7 @@ def test_the_passphrase_that_is_kept_safe_is_the_one(repositories: Repositories)
     assert "[secret]" in stack.pulumi("stack", "output")
 
 
+@pytest.mark.long
 def test_another_up_changes_nothing(repositories: Repositories) -> None:
     repositories.stack.pulumi("preview", "--expect-no-changes", timeout=timeouts.UP)
     repositories.stack.make("drift", timeout=timeouts.UP)

@@ -96,3 +96,13 @@ def test_the_page_has_every_scenario_in_its_own_words() -> None:
 def test_a_member_leads_by_its_role() -> None:
     assert Member("member-0", "leader", "running").leads
     assert not Member("member-1", "sync_standby", "streaming").leads
+
+
+def test_a_line_of_more_rounds_stays_and_that_is_said() -> None:
+    ten = figures.line(scenario("x"), [outcome("x", 3.0)] * 10)
+    page = f"{figures.BEGIN}\n{ten}\n{figures.END}\n"
+    once, often = [outcome("x", 9.0)], [outcome("x", 9.0)] * 10
+    assert ten in figures.table([scenario("x")], once, page)
+    assert figures.kept([scenario("x")], once, page) == ["x: the document's line stays, for it has more rounds"]
+    assert figures.line(scenario("x"), often) in figures.table([scenario("x")], often, page)
+    assert figures.kept([scenario("x")], often, page) == []

@@ -22,9 +22,10 @@ from tests.recovery.restore import page
 from tests.recovery.restore.instances import find, ledger_rows, restored
 from tests.recovery.restore.written import SECONDS, Written, rows
 
-pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group("restore")]
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("restore")]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", range(1, SECONDS))
 def test_a_second_has_exactly_the_rows_committed_by_then(
     written: Written, moments: list[datetime], number: int
@@ -64,6 +65,7 @@ def test_what_is_not_kept_is_refused_with_the_range_that_is(written: Written, ta
         assert 0 < (parse_lsn(kept[1]) or 0) < (parse_lsn(kept[2]) or 0)
 
 
+@pytest.mark.long
 def test_an_unknown_point_timeline_stack_or_passphrase_is_refused(written: Written) -> None:
     name = written.stack.name
     refusals = {
@@ -88,6 +90,7 @@ def restore(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
     return stack.run("make", "restore", f"STACK={stack.name}", *words, timeout=timeouts.RESTORE)
 
 
+@pytest.mark.long
 def test_make_restore_refuses_before_anything_is_made(written: Written, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.key"
     wrong.write_text("not the passphrase\n")
@@ -106,6 +109,7 @@ def test_make_restore_refuses_before_anything_is_made(written: Written, tmp_path
             assert (traces(stack.name), stack.file.exists()) == ([], False)
 
 
+@pytest.mark.long
 def test_a_restore_with_wrong_settings_leaves_no_stack_and_keeps_its_file(written: Written) -> None:
     with throw_away_stack("wrong") as stack:
         stack.prepare()

@@ -19,7 +19,7 @@ from tests.recovery.restore import page
 from tests.recovery.restore.instances import archive, passphrase
 from tests.recovery.restore.written import Written, rows
 
-pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group("restore")]
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("restore")]
 
 POINT = "before the mistake"
 
@@ -49,6 +49,7 @@ def test_it_has_members_roles_passwords_and_a_repository_of_its_own(stack: Stack
     assert (stanza["name"], len(stanza["backup"])) == (stack.name, 1)
 
 
+@pytest.mark.long
 def test_its_jobs_and_its_owner_are_those_of_an_ordinary_stack(stack: Stack) -> None:
     jobs = stack.sql("SELECT DISTINCT database || ' ' || username || ' ' || active FROM cron.job")
     assert jobs == ["pipe pipe_migrator true"]
@@ -62,6 +63,7 @@ def test_a_second_up_and_a_refresh_change_nothing(stack: Stack) -> None:
     assert "unchanged" in stack.make("drift")
 
 
+@pytest.mark.long
 def test_the_passphrase_is_printed_and_backups_are_looked_at(stack: Stack) -> None:
     file = ROOT / ".pipe" / stack.name / "kept.key"
     page.run("print the passphrase", stack, key=str(file), prod=stack.name)
@@ -70,6 +72,7 @@ def test_the_passphrase_is_printed_and_backups_are_looked_at(stack: Stack) -> No
     assert "incr" in page.run("look at backups", stack, prod=stack.name)
 
 
+@pytest.mark.long
 def test_lost_rows_of_one_table_come_back(stack: Stack, written: Written) -> None:
     source = written.stack
     kept = rows(stack)
@@ -82,6 +85,7 @@ def test_lost_rows_of_one_table_come_back(stack: Stack, written: Written) -> Non
     assert source.sql("SELECT count(*) FROM pipe.organizations WHERE plan_type = 'of today'") == [str(len(left))]
 
 
+@pytest.mark.long
 def test_it_needs_its_source_no_more(stack: Stack, written: Written) -> None:
     written.stack.destroy()
     stack.pulumi("preview", "--expect-no-changes")
@@ -131,6 +135,7 @@ def test_it_goes_back_and_forward_again_and_keeps_what_it_had(stack: Stack) -> N
     assert_replicated(stack, replicas=1)
 
 
+@pytest.mark.long
 def test_a_moment_that_is_not_kept_stops_nothing(stack: Stack) -> None:
     started = {container.name: container.attrs["State"]["StartedAt"] for container in stack.containers()}
     done = stack.run("make", "restore-in-place", f"STACK={stack.name}", "AT=2020-01-01 00:00:00+00")
