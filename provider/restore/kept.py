@@ -19,6 +19,8 @@ _POINT = re.compile(r"lsn: ([0-9A-F]+/[0-9A-F]+),.* desc: RESTORE_POINT (.*)")
 _NO_ANSWER = 99
 # Far beyond every real position.
 _END = (1 << 64) - 1
+# What initdb makes where nobody says otherwise.
+_SEGMENT_BYTES = 16 * 1024 * 1024
 
 Lineage = Mapping[int, int]
 """Each timeline that the cluster went through, with the position at which it left it."""
@@ -45,8 +47,16 @@ class Stanza:
 
 
 @dataclass(frozen=True)
+class Run:
+    """WAL without a gap, and the backups that end in it, oldest first."""
+
+    backups: tuple[Backup, ...]
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Kept:
-    """All that a choice needs."""
+    """All that a choice needs of one run."""
 
     source: str
     backups: tuple[Backup, ...]
@@ -92,6 +102,36 @@ def timeline_of(file: str) -> int:
     return int(file.rpartition("/")[2][:8], 16)
 
 
+def position_of(file: str) -> int:
+    """Return where a WAL segment begins, by its name or its file in the repository."""
+    name = file.rpartition("/")[2]
+    return int(name[8:16], 16) << 32 | int(name[16:24], 16) * _SEGMENT_BYTES
+
+
+def followed(files: Sequence[str], line: Lineage) -> list[str]:
+    """Return the segments that hold the way to the timeline, of those in the order of their names.
+
+    Of a timeline that was left, none from the segment on in which that happened: the next one's copy has what was
+    before, and what came after led elsewhere.
+    """
+    return [file for file in files if position_of(file) + _SEGMENT_BYTES <= line.get(timeline_of(file), 0)]
+
+
+def runs(backups: Sequence[Backup], files: Sequence[str]) -> list[Run]:
+    """Return each stretch of WAL without a gap that follows a backup, oldest first."""
+    there = {position_of(file): file for file in files}
+    found: dict[str, Run] = {}
+    for backup in backups:
+        position, behind = (backup.stop_lsn - 1) // _SEGMENT_BYTES * _SEGMENT_BYTES, []
+        while position in there:
+            behind.append(there[position])
+            position += _SEGMENT_BYTES
+        if behind:
+            run = found.get(behind[-1], Run((), tuple(behind)))
+            found[behind[-1]] = Run((*run.backups, backup), run.files)
+    return list(found.values())
+
+
 def lineage(timeline: int, history: str) -> Lineage:
     """Return the timelines that lead to this one, by its history file."""
     rows = [line.split() for line in history.splitlines() if line.strip() and not line.startswith("#")]
@@ -109,6 +149,15 @@ def last_commit(dump: str) -> datetime | None:
     return datetime.fromisoformat(found[-1]).replace(tzinfo=UTC) if found else None
 
 
+def first_commit(dump: str, behind: int) -> datetime | None:
+    """Return the time of the first commit behind a position that ``pg_waldump`` shows."""
+    for line in dump.splitlines():
+        commit, record = _COMMIT.search(line), _RECORD.search(line)
+        if commit and record and (parse_lsn(record[1]) or 0) >= behind:
+            return datetime.fromisoformat(commit[1]).replace(tzinfo=UTC)
+    return None
+
+
 def last_lsn(dump: str) -> int | None:
     """Return the position of the last record that ``pg_waldump`` shows."""
     found = _RECORD.findall(dump)
@@ -120,20 +169,21 @@ def restore_point(dump: str, name: str) -> int | None:
     return max((parse_lsn(at) or 0 for at, point in _POINT.findall(dump) if point.strip() == name), default=None)
 
 
-def choose(kept: Kept, target: Target) -> Backup:
-    """Return the newest backup from which the target is reached.
+def choose(parts: Sequence[Kept], source: str, target: Target) -> Backup:
+    """Return the newest backup from which the target is reached, of the runs, oldest first.
 
     :raises PipeError: the target lies outside of what is kept; the text says what is.
     """
-    if not kept.backups:
+    if not parts:
         raise PipeError(
-            f'the repository of stack "{kept.source}" keeps no backup from which {target.words} is reached',
+            f'the repository of stack "{source}" keeps no backup from which {target.words} is reached',
             "see what it keeps: bin/pgbackrest info",
         )
-    fit = [one for one in kept.backups if _begins_before(one, target)]
-    if not fit or _ends_after(kept, target):
-        raise refused(kept, target)
-    return fit[-1]
+    for kept in reversed(parts):
+        fit = [one for one in kept.backups if _begins_before(one, target)]
+        if fit and not _ends_after(kept, target):
+            return fit[-1]
+    raise refused(parts, source, target)
 
 
 def _begins_before(backup: Backup, target: Target) -> bool:
@@ -149,26 +199,44 @@ def _ends_after(kept: Kept, target: Target) -> bool:
     return target.lsn is not None and target.lsn > kept.last_lsn
 
 
-def refused(kept: Kept, target: Target) -> PipeError:
+def refused(parts: Sequence[Kept], source: str, target: Target) -> PipeError:
     """Return the refusal of a target outside of what is kept."""
-    first = kept.backups[0]
-    if target.at is None:
-        span = f"LSN {lsn_text(first.stop_lsn)} to {lsn_text(kept.last_lsn)}"
-    elif kept.last_commit is None or kept.last_commit <= first.consistent:
-        span = f"a backup of {shown(first.consistent)} and no commit after it"
-    else:
-        span = f"{shown(first.consistent)} to {shown(kept.last_commit.replace(microsecond=0))}"
     return PipeError(
-        f'the repository of stack "{kept.source}" cannot restore {target.words}: it keeps {span}',
+        f'the repository of stack "{source}" cannot restore {target.words}: it keeps '
+        + ", then after a gap ".join(_span(kept, target) for kept in parts),
         "choose a moment of that range; what was written just now is kept once its WAL segment is archived",
     )
 
 
-def unknown_point(kept: Kept, name: str) -> PipeError:
-    """Return the refusal of a restore point that is not in the archived WAL."""
+def _span(kept: Kept, target: Target) -> str:
     first = kept.backups[0]
+    if target.at is None:
+        return f"LSN {lsn_text(first.stop_lsn)} to {lsn_text(kept.last_lsn)}"
+    if kept.last_commit is None or kept.last_commit <= first.consistent:
+        return f"a backup of {shown(first.consistent)} and no commit after it"
+    return f"{shown(first.consistent)} to {shown(kept.last_commit.replace(microsecond=0))}"
+
+
+def left(source: str, target: Target, timeline: int, first: datetime, last: datetime) -> PipeError:
+    """Return the refusal of a moment at which the cluster was on a timeline that it left later."""
     return PipeError(
-        f'the repository of stack "{kept.source}" has no restore point "{name}" between '
-        f"LSN {lsn_text(first.stop_lsn)} and {lsn_text(kept.last_lsn)}",
+        f'at {target.words} stack "{source}" was on timeline {timeline}, which it left later: what was there from '
+        f"{shown(first)} to {shown(last)} is not on the timeline that is restored",
+        f"set restore.timeline to {timeline} (TIMELINE={timeline}) for what was there then, or choose another moment",
+    )
+
+
+def unknown_point(parts: Sequence[Kept], source: str, name: str, others: Sequence[int]) -> PipeError:
+    """Return the refusal of a restore point that is not in the archived WAL; `others`: timelines that were left."""
+    where = "".join(
+        f" between LSN {lsn_text(one.backups[0].stop_lsn)} and {lsn_text(one.last_lsn)}" for one in parts[-1:]
+    )
+    elsewhere = [
+        f"one from before a restore in place lies on a timeline that was left: restore.timeline (TIMELINE=) is one of "
+        f"{', '.join(map(str, others))}"
+    ]
+    return PipeError(
+        f'the repository of stack "{source}" has no restore point "{name}"{where}',
         "those of migrations are in migrations.history; one that was set just now is kept once its WAL is archived",
+        *(elsewhere if others else []),
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from provider.errors import PipeError
 from provider.resource import Context
 from provider.restore import kept as keep
-from provider.restore.kept import Backup, Kept, Stanza
+from provider.restore.kept import Backup, Kept, Lineage, Run, Stanza
 from provider.restore.moments import Target
 from provider.restore.place import CONF, CONFIG_DIR, HOME, ROOT, Place, shell
 
@@ -21,6 +22,7 @@ IN_VOLUMES = {"repo1-path": ROOT}
 _SEGMENTS_AT_ONCE = 16
 # A quiet cluster's newest segments may hold no commit; its jobs commit every minute.
 _SEGMENTS_WITHOUT_COMMIT = 64
+_COMMITS = ("--rmgr=Transaction", "grep COMMIT")
 # With another passphrase what is decrypted is noise.
 _WRONG_PASSPHRASE = ("CryptoError", "FormatError")
 
@@ -86,16 +88,26 @@ def find(context: Context, place: Place, source: Source, target: Target) -> tupl
     history = f"{home}/{timeline:08X}.history"
     # The first timeline of a cluster has none in its archive.
     line = keep.lineage(timeline, _file(place, source, history) if history in listed else "")
-    files = [file for file in files if keep.timeline_of(file) in line]
-    if timeline not in map(keep.timeline_of, files):
+    way = keep.followed(files, line)
+    if timeline not in map(keep.timeline_of, way):
         raise PipeError(
             f'the repository of stack "{source.stack}" has no WAL of timeline {timeline}', "leave restore.timeline out"
         )
-    kept = _kept(place, source, found, line, files)
-    if target.name is None:
-        return keep.choose(kept, target), target
-    exact = Target(lsn=_position(context, place, kept, files, target.name), timeline=target.timeline)
-    return keep.choose(kept, exact), exact
+    aside = [file for file in files if keep.timeline_of(file) in line and file not in set(way)]
+    runs = keep.runs(keep.reachable(found.backups, line), way)
+    parts = [_kept(place, source, run) for run in runs]
+    exact = target
+    if target.name is not None:
+        position = _position(context, place, source, way, target.name)
+        if position is None:
+            raise keep.unknown_point(parts, source.stack, target.name, sorted(set(map(keep.timeline_of, aside))))
+        exact = Target(lsn=position, timeline=target.timeline)
+    if target.at is not None:
+        _refuse_left(place, source, line, aside, target)
+    backup = keep.choose(parts, source.stack, exact)
+    if runs[-1].files[-1] != way[-1] and target.at is None and exact.lsn is None:
+        context.warning(f"WAL is missing behind {runs[-1].files[-1].rpartition('/')[2][:24]}: the restore ends there")
+    return backup, exact
 
 
 def _stanza(place: Place, source: Source) -> Stanza:
@@ -122,25 +134,39 @@ def _file(place: Place, source: Source, file: str) -> str:
     return place.must(f"reading {file}", "pgbackrest", f"--stanza={source.stack}", "repo-get", file)
 
 
-def _kept(place: Place, source: Source, found: Stanza, line: keep.Lineage, files: Sequence[str]) -> Kept:
-    newest = _dump(place, source.stack, files[-1:], "", "tail -n 1")
-    commit = None
+def _kept(place: Place, source: Source, run: Run) -> Kept:
+    newest = _dump(place, source.stack, run.files[-1:], "", "tail -n 1")
+    return Kept(source.stack, run.backups, _last_commit(place, source, run.files), keep.last_lsn(newest) or 0)
+
+
+def _last_commit(place: Place, source: Source, files: Sequence[str]) -> datetime | None:
     for file in files[: -_SEGMENTS_WITHOUT_COMMIT - 1 : -1]:
-        commit = keep.last_commit(_dump(place, source.stack, [file], "--rmgr=Transaction", "grep COMMIT"))
+        commit = keep.last_commit(_dump(place, source.stack, [file], *_COMMITS))
         if commit is not None:
-            break
-    return Kept(source.stack, keep.reachable(found.backups, line), commit, keep.last_lsn(newest) or 0)
+            return commit
+    return None
 
 
-def _position(context: Context, place: Place, kept: Kept, files: Sequence[str], name: str) -> int:
+def _refuse_left(place: Place, source: Source, line: Lineage, aside: Sequence[str], target: Target) -> None:
+    """Refuse a moment whose commits lie on a timeline that was left, though what is restored has its time as well."""
+    for timeline in sorted(set(map(keep.timeline_of, aside))):
+        mine = [file for file in aside if keep.timeline_of(file) == timeline]
+        dumps = (_dump(place, source.stack, [file], *_COMMITS) for file in mine[:_SEGMENTS_WITHOUT_COMMIT])
+        first = next((at for at in (keep.first_commit(dump, line[timeline]) for dump in dumps) if at), None)
+        last = _last_commit(place, source, mine) if first else None
+        if target.at and first and last and first <= target.at <= last:
+            raise keep.left(source.stack, target, timeline, first, last)
+
+
+def _position(context: Context, place: Place, source: Source, files: Sequence[str], name: str) -> int | None:
     newest_first = files[::-1]
     for start in range(0, len(newest_first), _SEGMENTS_AT_ONCE):
         context.progress(f'looks for restore point "{name}": {start} of {len(files)} WAL segments seen')
         some = newest_first[start : start + _SEGMENTS_AT_ONCE]
-        position = keep.restore_point(_dump(place, kept.source, some, "--rmgr=XLOG", "grep RESTORE_POINT"), name)
+        position = keep.restore_point(_dump(place, source.stack, some, "--rmgr=XLOG", "grep RESTORE_POINT"), name)
         if position is not None:
             return position
-    raise keep.unknown_point(kept, name)
+    return None
 
 
 def _dump(place: Place, stanza: str, files: Sequence[str], options: str, filter_: str) -> str:

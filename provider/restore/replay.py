@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from provider.errors import PipeError
@@ -16,6 +17,7 @@ RESTORED = f"{HOME}/restored"
 """Complete, and not in its place yet: the member moves it there when it starts."""
 # What RESTORING was begun from, so that a restore that paused goes on where it is.
 _BEGUN = f"{HOME}/restoring.from"
+_SIGNAL = f"{RESTORING}/recovery.signal"
 _SETTINGS, _LOG = "/tmp/postgresql.conf", "/tmp/postgresql.log"
 _POLL_SECONDS = 0.2
 _ASIDE = Path(__file__).with_name("aside.sql")
@@ -39,13 +41,23 @@ class Overshot(PipeError):
     """What was replayed already lies behind the target."""
 
 
-def settings(controldata: str, source: Source, target: Target, *, pause: bool) -> str:
+Sizes = Mapping[str, int]
+"""The parameters that a standby must have at least as large as its primary."""
+
+
+def sizes(controldata: str, before: Sizes) -> Sizes:
+    """Return what WAL asked for until now: the sizes that ``pg_controldata`` shows, none smaller than before."""
+    found = dict(re.findall(r"^([a-z_ ]+):\s+(\d+)$", controldata, re.MULTILINE))
+    shown_now = {name: int(found[label]) for name, label in _AT_LEAST.items() if label in found}
+    return {name: max(value, before.get(name, 0)) for name, value in shown_now.items()}
+
+
+def settings(least: Sizes, source: Source, target: Target, *, pause: bool) -> str:
     """Render the configuration under which WAL is replayed: reached by nobody, nothing preloaded, archiving nothing.
 
     Archiving is on without a command, as on a cluster's first boot: what is written after the recovery waits for the
     archive that the cluster is going to have.
     """
-    found = dict(re.findall(r"^([a-z_ ]+):\s+(\d+)$", controldata, re.MULTILINE))
     lines = {
         "data_directory": RESTORING,
         "hba_file": "/tmp/pg_hba.conf",
@@ -60,7 +72,7 @@ def settings(controldata: str, source: Source, target: Target, *, pause: bool) -
         "restore_command": f'pgbackrest --stanza={source.stack} archive-get %f "%p"',
         "recovery_target_timeline": str(target.timeline or "latest"),
         "recovery_target_action": "pause" if pause else "promote",
-        **{name: found[label] for name, label in _AT_LEAST.items() if label in found},
+        **{name: str(value) for name, value in least.items()},
     }
     if target.at is not None:
         lines["recovery_target_time"] = shown(target.at)
@@ -71,7 +83,11 @@ def settings(controldata: str, source: Source, target: Target, *, pause: bool) -
 
 def fetch(context: Context, place: Place, source: Source, backup: Backup) -> None:
     """Restore the backup, unless a restore of the same one paused here: then it goes on from there."""
-    if place.run(*shell(['test "$(cat "$0")" = "$1"', _BEGUN, _origin(source, backup)])).code == 0:
+    # No server runs here yet: what says so is left of one that was killed, and pgBackRest would refuse to go on.
+    place.must("clearing the way", "rm", "-f", f"{RESTORING}/postmaster.pid")
+    # What was promoted already has reached its end, and cannot go on to another target.
+    paused = 'test "$(cat "$0")" = "$1" && test -e "$2"'
+    if place.run(*shell([paused, _BEGUN, _origin(source, backup), _SIGNAL])).code == 0:
         context.progress(f"goes on with backup {backup.label}")
         return
     context.progress(f"restores backup {backup.label}")
@@ -83,32 +99,54 @@ def fetch(context: Context, place: Place, source: Source, backup: Backup) -> Non
     )
     # Patroni's memory of the other cluster's settings, which name that cluster's archive.
     place.must("clearing the restored folder", "rm", "-f", f"{RESTORING}/patroni.dynamic.json")
-    place.must("asking for a recovery", "touch", f"{RESTORING}/recovery.signal")
+    place.must("asking for a recovery", "touch", _SIGNAL)
     place.write(_BEGUN, _origin(source, backup))
 
 
 def replay(context: Context, place: Place, source: Source, target: Target, *, pause: bool) -> str:
     """Replay WAL up to the target and return the position reached; afterwards the server has promoted or pauses.
 
+    Where the source got larger sizes, a server with the smaller ones stops or pauses, and goes on with those.
+
     :raises Overshot: a restore that went on has replayed more than that already.
     """
-    control = place.must("reading the restored control file", "pg_controldata", RESTORING)
-    place.write(_SETTINGS, settings(control, source, target, pause=pause))
-    place.write("/tmp/pg_hba.conf", "local all postgres peer\n")
-    # It starts within a moment, but answers only when the backup is consistent, which may take long.
-    place.run(*shell([f"pg_ctl -D $0 -o '-c config_file={_SETTINGS}' -l {_LOG} -t 1 start >/dev/null", RESTORING]))
+    least = _sizes(place, {})
+    while True:
+        place.write(_SETTINGS, settings(least, source, target, pause=pause))
+        place.write("/tmp/pg_hba.conf", "local all postgres peer\n")
+        # It starts within a moment, but answers only when the backup is consistent, which may take long.
+        place.run(*shell([f"pg_ctl -D $0 -o '-c config_file={_SETTINGS}' -l {_LOG} -t 1 start >/dev/null", RESTORING]))
+        position = _reached(context, place, target, least, pause=pause)
+        if position is not None:
+            return position
+        context.progress("goes on with the larger sizes that the source was given then")
+        place.run("pg_ctl", "-D", RESTORING, "-m", "fast", "-w", "stop")
+        place.must("forgetting what was said", "rm", "-f", _LOG)
+        least = _sizes(place, least)
+
+
+def _reached(context: Context, place: Place, target: Target, least: Sizes, *, pause: bool) -> str | None:
+    """Wait for the target and return the position; None once WAL asks for larger sizes than the server has."""
     seen = ""
     while True:
         result = place.run("psql", "-XAtq", "-d", "postgres", "-c", _STATE)
-        if result.code and place.run("pg_ctl", "-D", RESTORING, "status").code:
-            raise _stopped(place, target)
+        stopped = bool(result.code and place.run("pg_ctl", "-D", RESTORING, "status").code)
         state, position = result.stdout.strip().split("|") if result.code == 0 else ("starting", "")
-        if state in ("paused", "promoted"):
+        # What is asked for is in the control file before the server stops or pauses for it.
+        if (stopped or state == "paused") and _sizes(place, least) != least:
+            return None
+        if stopped:
+            raise _stopped(place, target)
+        if state == "promoted" or (state == "paused" and pause):
             return position
         if position != seen:
             seen = position
             context.progress(f"replays WAL up to {target.words}: at {position}")
         context.cancellation.pause(_POLL_SECONDS, "replaying WAL")
+
+
+def _sizes(place: Place, before: Sizes) -> Sizes:
+    return sizes(place.must("reading the restored control file", "pg_controldata", RESTORING), before)
 
 
 def _stopped(place: Place, target: Target) -> PipeError:
