@@ -122,6 +122,8 @@ MATRIX = (
     # ── a restore point before each migration, which the first one needs already ──
     Row(Kind.FUNCTION, "pg_catalog", "pg_create_restore_point(text)", {MIGRATOR: EXECUTE}),
     Row(Kind.FUNCTION, "pg_catalog", "pg_switch_wal()", {MIGRATOR: EXECUTE}),
+    # ── what waits to be archived, for whoever watches ──
+    Row(Kind.FUNCTION, "pg_catalog", "pg_ls_archive_statusdir()", {MIGRATOR: EXECUTE}),
     # ── tables ──
     Row(
         Kind.TABLE, "pipe", "users",

@@ -1,8 +1,8 @@
 -- How archiving fares: whether it fails, since when, and how much WAL waits on the primary for it.
 --
--- What waits is counted from the names of segments, so no right to look into directories is needed: while archiving
--- fails, PostgreSQL names the oldest segment that it is stuck at; else the next one after the last that went. The one
--- that is being written does not wait yet.
+-- What waits is counted from the files by which PostgreSQL itself knows it. Its statistics do not tell: each member has
+-- its own. One that was promoted while archiving failed is stuck at a history file, and has archived nothing yet, or
+-- did so last in another time as the primary. History files wait there too, but take no room.
 
 SET LOCAL ROLE pipe_migrator;
 
@@ -12,40 +12,31 @@ LANGUAGE sql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
+    WITH waiting AS MATERIALIZED (
+        SELECT left(file.name, -length('.ready')) AS name
+        FROM pg_ls_archive_statusdir() AS file
+        -- A replica archives nothing: what it has of these is from its own time as the primary.
+        WHERE file.name LIKE '%.ready' AND NOT pg_is_in_recovery()
+    )
+
     SELECT
         archiver.failing,
         archiver.last_archived_time,
         CASE WHEN archiver.failing THEN archiver.last_failed_wal END,
-        coalesce(
-            greatest(
-                0,
-                written.segment - coalesce(
-                    -- History files have other names, and go first.
-                    CASE
-                        WHEN archiver.failing AND left(archiver.last_failed_wal, 24) ~ '^[0-9A-F]{24}$'
-                            THEN (pg_split_walfile_name(left(archiver.last_failed_wal, 24))).segment_number
-                    END,
-                    CASE
-                        WHEN left(archiver.last_archived_wal, 24) ~ '^[0-9A-F]{24}$'
-                            THEN (pg_split_walfile_name(left(archiver.last_archived_wal, 24))).segment_number + 1
-                    END
-                )
-            ) * pg_size_bytes(current_setting('wal_segment_size')),
-            0
-        )::bigint
+        (
+            SELECT count(*) FROM waiting
+            -- The last segment of the timeline before is archived as far as it goes, and is as large.
+            WHERE waiting.name ~ '^[0-9A-F]{24}(\.partial)?$'
+        ) * pg_size_bytes(current_setting('wal_segment_size'))
     FROM (
         SELECT
-            stat.*,
-            coalesce(stat.last_failed_time > coalesce(stat.last_archived_time, '-infinity'), false) AS failing
+            stat.last_archived_time,
+            stat.last_failed_wal,
+            -- What once failed here may have been archived by another member since.
+            coalesce(stat.last_failed_time > coalesce(stat.last_archived_time, '-infinity'), false)
+            AND EXISTS (SELECT FROM waiting WHERE waiting.name = stat.last_failed_wal) AS failing
         FROM pg_stat_archiver AS stat
-    ) AS archiver
-    CROSS JOIN LATERAL (
-        SELECT
-            CASE
-                WHEN NOT pg_is_in_recovery()
-                    THEN (pg_split_walfile_name(pg_walfile_name(pg_current_wal_lsn()))).segment_number
-            END AS segment
-    ) AS written;
+    ) AS archiver;
 $function$;
 
 COMMENT ON FUNCTION upkeep.archiving()

@@ -116,7 +116,10 @@ AS $function$
         'error',
         format(
             'WAL is not archived since %s: stuck at %s, %s wait',
-            coalesce(to_char(archiving.last_success AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"'), 'the beginning'),
+            coalesce(
+                to_char(archiving.last_success AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"'),
+                'this member became primary'
+            ),
             archiving.stuck_at, pg_size_pretty(archiving.waiting_bytes)
         ),
         'No switchover meanwhile. Why: the end of the primary''s log. What to do: docs/disaster-runbook.md.'
