@@ -76,6 +76,49 @@ def test_the_database_is_named_by_its_size_and_tenants() -> None:
     assert losses.database(None) == "a database that does not answer now"
 
 
+AWAY = {"code": 99, "message": "[HostConnectError] …"}
+PASSED = {"annotation": {"drill": "passed 2026-11-26T06:56:09Z"}, "label": "20261126-064433F"}
+LAST = "the last backup that passed a restore drill is 20261126-064433F, on 2026-11-26 06:56 UTC"
+
+
+def stanza(*backups: dict[str, Any], name: str = "dev", **status: dict[str, Any]) -> dict[str, Any]:
+    """What pgBackRest says of two repositories that answer, unless another status is given as repo1 or repo2."""
+    places = [{"key": n, "status": status.get(f"repo{n}", {"code": 0, "message": "ok"})} for n in (1, 2)]
+    return {"name": name, "repo": places, "backup": list(backups)}
+
+
+@pytest.mark.parametrize(
+    ("info", "text"),
+    [
+        ([stanza(backup("full", 1795674641) | PASSED)], LAST),
+        ([stanza(backup("full", 1795674641))], "no backup that is kept has passed a restore drill"),
+        ([], "no backup that is kept has passed a restore drill"),
+        (None, "its repository does not answer, so the last restore drill is not known"),
+        (
+            [stanza(repo1=AWAY, repo2=AWAY)],
+            "repositories 1, 2 do not answer, so the last restore drill is not known",
+        ),
+        # Whose stanzas cannot even be listed, as where the repository's folder is away.
+        (
+            [stanza(name="[invalid]", repo1=AWAY)],
+            "repository 1 does not answer, so the last restore drill is not known",
+        ),
+        (
+            [stanza(backup("full", 1795674641, repository=2), repo1=AWAY)],
+            "repository 1 does not answer, so the last restore drill is not known",
+        ),
+        (
+            [stanza(backup("full", 1795674641, repository=2) | PASSED, repo1=AWAY)],
+            f"{LAST}, as far as is known: repository 1 does not answer",
+        ),
+    ],
+)
+def test_the_last_drill_is_not_known_where_a_repository_does_not_answer(
+    info: list[dict[str, Any]] | None, text: str
+) -> None:
+    assert drill.told(info, "dev") == text
+
+
 class Replaced(Exception):
     """This process became Pulumi."""
 
