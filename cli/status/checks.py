@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from provider.pgbackrest import drilled
+
 RUNNING = ("running", "streaming", "in archive recovery")
 MIB = 1024 * 1024
 # A daily full backup may take a while and start late; after this it has been missed.
 BACKUP_GRACE = timedelta(hours=6)
+# The alert's name too.
+DRILL_FAILED = "restore drill failed"
 RUNBOOK = "docs/disaster-runbook.md says what to do, by what is wrong with the repository."
 LOST = (
     "its container is down, frozen or cut off: `docker ps -a`. Started again it follows by itself; "
@@ -111,6 +115,16 @@ def _repository(kind: str, number: int, entry: Mapping[str, Any]) -> Iterator[Li
     if status.get("code") != 0:
         message = str(status.get("message")).strip().splitlines()
         yield Line(False, f"repository {kind}", message[0] if message else "", RUNBOOK)
+
+
+def drills(info: Sequence[Mapping[str, Any]] | None, stanza: str) -> Iterator[Line]:
+    """The drills that failed, by the notes on backups: the database does not know of those that could not tell it."""
+    for one in drilled.drills(info or (), stanza, {}):
+        last = one.drilled[-1] if one.drilled else None
+        if last is not None and not last.passed:
+            text = f"the drill of backup {last.label} in repository {one.repository} failed"
+            hint = "`make restore-drill` tries again and says why; docs/restore-drill.md says what to do."
+            yield Line(False, DRILL_FAILED, f"{text} on {last.at:%Y-%m-%d %H:%M} UTC", hint)
 
 
 def period(schedule: str) -> timedelta:

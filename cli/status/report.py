@@ -65,13 +65,16 @@ def _lines(subject: Subject) -> Iterator[Line]:
     urls = [f"https://{host}:{base + 8 + index}" for index in range(len(names))]
     view = collect.cluster(urls, subject.authority)
     yield from checks.members(names, view, subject.settings.proxy.maximum_replica_lag_mb)
-    yield from _database(subject)
+    database = list(_database(subject))
+    yield from database
     backup = subject.settings.backup
     repository = str(subject.outputs["backup"]["repository"])
     info = collect.backups(repository)
     stanza = str(subject.outputs["backup"]["stanza"])
     yield from checks.backups(info, stanza, backup.repositories, subject.now, checks.period(backup.full_schedule))
     yield from archive.lines(info, stanza, backup.repositories, repository, _last_archived(subject))
+    if all(line.subject != checks.DRILL_FAILED for line in database):
+        yield from checks.drills(info, stanza)
     yield from _certificates(subject, host)
 
 

@@ -1,6 +1,7 @@
 """python3 -m drill STANZA: one drill of every repository, from the mark in the source's WAL to the record.
 
-Exits 1 when it did not pass.
+Exits 1 when it did not pass. Whatever it failed of, it says so in a sentence, and where that is possible the database
+and the backup say it too.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar
 
 import psycopg
 
@@ -22,6 +25,12 @@ from drill.picture import look
 from drill.repository import Backup, Repository
 from drill.source import Mark, Source
 from drill.verdict import Drill, Result
+
+# A failover is over by then.
+RECORD_SECONDS = 60
+_PAUSE_SECONDS = 1
+
+T = TypeVar("T")
 
 
 def main(stanza: str) -> int:
@@ -34,44 +43,60 @@ def main(stanza: str) -> int:
     except BlockingIOError:
         print("another drill is running", file=sys.stderr)
         return 1
-    source, drill, repositories = Source.load(), Drill(), Repository.every(stanza)
+    drill = Drill()
+    repositories = _guarded(drill.problems, lambda: Repository.every(stanza)) or []
+    if not repositories:
+        drill.problems.append("there is no repository in the configuration")
     drill.results += [Result(repository.number) for repository in repositories]
     # Before the mark: what is restored has to reach it, and hours may pass until the last repository has its turn.
     backups = [_newest(repository, result) for repository, result in zip(repositories, drill.results, strict=True)]
-    mark = _mark(source, drill)
+    source, mark = _begin(drill)
     for repository, backup, result in zip(repositories, backups, drill.results, strict=True):
         if backup is not None:
-            _drill(source, repository, backup, mark, result)
+            _guarded(result.problems, partial(_drill, source, repository, backup, mark, result))
             _note(repository, backup, drill, result)
     _record(source, mark, drill)
     print("\n".join(drill.lines()), flush=True)
     return 0 if drill.passed else 1
 
 
-def _mark(source: Source, drill: Drill) -> Mark | None:
-    """Begin at the source. Where it does not answer, the backups are still worth a look."""
+def _guarded(problems: list[str], step: Callable[[], T]) -> T | None:
+    """Make a step. What keeps it from its end is a problem, also what nobody thought of: a drill has to tell of it."""
     try:
+        return step()
+    except Failed as failed:
+        problems.append(str(failed))
+    except Exception as error:  # noqa: BLE001 a drill that says nothing looks like one that never ran
+        problems.append(f"the drill broke off: {_told(error)}")
+    return None
+
+
+def _begin(drill: Drill) -> tuple[Source | None, Mark | None]:
+    """Begin at the source. Where it does not answer, the backups are still worth a look."""
+    source = None
+    try:
+        source = Source.load()
         mark = source.mark()
     except psycopg.Error as error:
         drill.problems.append(f"there was nothing to compare with, the primary did not answer: {_line(error)}")
-        return None
+        return source, None
+    except Exception as error:  # noqa: BLE001 as above
+        drill.problems.append(f"there was nothing to compare with: {_told(error)}")
+        return source, None
     _say(f"marked restore point {mark.restore_point}")
-    return mark
+    return source, mark
 
 
 def _newest(repository: Repository, result: Result) -> Backup | None:
     """Choose the backup; that there is none goes to the result."""
-    try:
-        backup = repository.newest()
-    except Failed as failed:
-        result.problems.append(str(failed))
-        return None
-    result.backup, result.bytes = backup.label, backup.bytes
+    backup = _guarded(result.problems, repository.newest)
+    if backup is not None:
+        result.backup, result.bytes = backup.label, backup.bytes
     return backup
 
 
-def _drill(source: Source, repository: Repository, backup: Backup, mark: Mark | None, result: Result) -> None:
-    """Restore and look; what is wrong goes to the result."""
+def _drill(source: Source | None, repository: Repository, backup: Backup, mark: Mark | None, result: Result) -> None:
+    """Restore and look; what is wrong goes to the result, what ends it is raised."""
     server = Instance()
     try:
         result.problems += repository.verify()
@@ -85,14 +110,12 @@ def _drill(source: Source, repository: Repository, backup: Backup, mark: Mark | 
         result.recovery_seconds = round(time.monotonic() - started, 1)
         _say(f"restored {backup.label} in {result.recovery_seconds} s")
         try:
-            _look_inside(source, server, mark, result)
+            _look_inside(source.queries if source else {}, server, mark, result)
         except psycopg.Error as error:
             result.problems.append(f"the restored database did not answer: {_line(error)}")
         _attempt(result, "checked every table and index", server.amcheck)
         server.stop()
         _attempt(result, "checked every page", server.checksums)
-    except Failed as failed:
-        result.problems.append(str(failed))
     finally:
         server.stop()
         instance.clear()
@@ -109,12 +132,12 @@ def _attempt(result: Result, done: str, check: Callable[[], None]) -> None:
         _say(done)
 
 
-def _look_inside(source: Source, server: Instance, mark: Mark | None, result: Result) -> None:
+def _look_inside(queries: Mapping[str, str], server: Instance, mark: Mark | None, result: Result) -> None:
     with server.connect() as connection:
         (replayed,) = connection.execute("SELECT pg_last_xact_replay_timestamp()").fetchone() or (None,)
         result.recovery_point = mark.at if mark else replayed
         if mark is not None:
-            result.problems += verdict.picture(mark.pictures, look(connection, source.queries))
+            result.problems += verdict.picture(mark.pictures, look(connection, queries))
         if mark is not None and mark.rows is not None:
             (counts,) = connection.execute("SELECT upkeep.row_counts()").fetchone() or ({},)
             result.problems += verdict.rows(mark.rows, counts)
@@ -132,28 +155,36 @@ def _look_inside(source: Source, server: Instance, mark: Mark | None, result: Re
 def _note(repository: Repository, backup: Backup, drill: Drill, result: Result) -> None:
     """Tell the repository: what could not be noted is a problem of it as well."""
     note = drill.note(result, datetime.now(UTC))
-    try:
-        repository.annotate(backup, note)
-    except Failed as failed:
-        result.problems.append(str(failed))
+    _guarded(result.problems, lambda: repository.annotate(backup, note))
     if not drill.problems and not result.problems:
-        repository.passed()
+        _guarded(result.problems, repository.passed)
 
 
-def _record(source: Source, mark: Mark | None, drill: Drill) -> None:
+def _record(source: Source | None, mark: Mark | None, drill: Drill) -> None:
     """Tell the database: what is not recorded is a problem of the drill as well."""
-    if mark is not None:
+    if source is None:
+        return
+    # A primary that answered in the beginning comes back; one that did not may have by now.
+    until = time.monotonic() + (RECORD_SECONDS if mark else 0)
+    while True:
         try:
-            source.record(mark.number, drill.record())
+            return source.record(mark.number if mark else None, drill.record())
         except psycopg.Error as error:
-            drill.problems.append(f"the result is not in the database: {_line(error)}")
+            if time.monotonic() >= until:
+                drill.problems.append(f"the result is not in the database: {_line(error)}")
+                return None
+        time.sleep(_PAUSE_SECONDS)
 
 
 def _say(what: str) -> None:
     print(what, flush=True)
 
 
-def _line(error: psycopg.Error) -> str:
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {_line(error)}"
+
+
+def _line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 

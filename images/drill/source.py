@@ -58,8 +58,8 @@ class Source:
             number, point, segment, at, rows = row
             return Mark(number, point, segment, at, rows, (before, look(connection, self.queries)))
 
-    def record(self, number: int, result: Mapping[str, Any]) -> None:
-        """End a drill; raises psycopg.Error."""
+    def record(self, number: int | None, result: Mapping[str, Any]) -> None:
+        """End a drill, without a number one that could not begin here; raises psycopg.Error."""
         with self._connect() as connection:
             connection.execute("SELECT upkeep.end_drill(%s, %s)", (number, Jsonb(result)))
 

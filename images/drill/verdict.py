@@ -51,7 +51,7 @@ class Drill:
     @property
     def passed(self) -> bool:
         """Whether everything was as it should be."""
-        return not self.problems and not any(result.problems for result in self.results)
+        return bool(self.results) and not self.problems and not any(result.problems for result in self.results)
 
     def note(self, result: Result, now: datetime) -> str:
         """Return the annotation of the backup."""
@@ -60,7 +60,7 @@ class Drill:
 
     def record(self) -> dict[str, Any]:
         """Return it as upkeep.end_drill() takes it: of several repositories what took longest and brought least."""
-        slowest = max(self.results, key=lambda result: result.recovery_seconds or 0)
+        slowest = max(self.results, key=lambda result: result.recovery_seconds or 0, default=Result(0))
         points = [result.recovery_point for result in self.results if result.recovery_point]
         rows = [result.rows for result in self.results if result.rows is not None]
         several = len(self.results) > 1
@@ -79,7 +79,7 @@ class Drill:
             "bytes": slowest.bytes,
             "recovery_seconds": slowest.recovery_seconds,
             "recovery_point": min(points).isoformat() if points else None,
-            "compared_rows": min(rows) if len(rows) == len(self.results) else None,
+            "compared_rows": min(rows) if rows and len(rows) == len(self.results) else None,
             "problems": [*self.problems, *found],
         }
 

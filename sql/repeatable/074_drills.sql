@@ -118,11 +118,17 @@ COMMENT ON FUNCTION upkeep.begin_drill()
 IS 'Marks a restore point for a drill; returns it, its WAL segment, and the rows of each table there.';
 
 CREATE OR REPLACE FUNCTION upkeep.end_drill(p_number bigint, p_result jsonb) RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 VOLATILE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+    ended bigint := p_number;
+BEGIN
+    IF ended IS NULL THEN
+        INSERT INTO upkeep.drills AS drill DEFAULT VALUES RETURNING drill.number INTO ended;
+    END IF;
     UPDATE upkeep.drills
     SET
         ended_at = CURRENT_TIMESTAMP,
@@ -132,12 +138,15 @@ AS $function$
         recovery_point = (p_result ->> 'recovery_point')::timestamp with time zone,
         compared_rows = (p_result ->> 'compared_rows')::bigint,
         problems = ARRAY(SELECT jsonb_array_elements_text(p_result -> 'problems'))
-    WHERE number = p_number AND ended_at IS NULL;
+    WHERE number = ended AND ended_at IS NULL;
+END;
 $function$;
 
-COMMENT ON FUNCTION upkeep.end_drill(bigint, jsonb) IS 'Records what a drill found.';
+COMMENT ON FUNCTION upkeep.end_drill(bigint, jsonb)
+IS 'Records what a drill found; null as its number: one that could not begin here.';
 
--- For monitoring. A stack is as old as the first of its jobs: before that there was nothing to drill.
+-- For monitoring. Drills of another stack, from whose backup this one was made, say nothing of its own backups. A stack
+-- is as old as the first of its jobs, and no older than its name: before that there was nothing to drill.
 CREATE OR REPLACE FUNCTION upkeep.last_drill()
 RETURNS TABLE (
     ended_at timestamp with time zone,
@@ -155,12 +164,17 @@ STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
+    WITH own AS (
+        SELECT * FROM upkeep.drills
+        WHERE drills.ended_at IS NOT NULL AND drills.stack = current_setting('cluster_name')
+    )
+
     SELECT
         drill.ended_at,
         cardinality(drill.problems) = 0,
         passed.at,
         coalesce(
-            coalesce(passed.at, (SELECT min(since) FROM upkeep.jobs))
+            coalesce(passed.at, greatest((SELECT min(since) FROM upkeep.jobs), named.since))
             < CURRENT_TIMESTAMP - make_interval(days => (SELECT max_age_days FROM upkeep.drill_policy())),
             false
         ),
@@ -169,13 +183,22 @@ AS $function$
         drill.recovery_seconds,
         drill.recovery_point,
         drill.problems
-    FROM (SELECT max(drills.ended_at) AS at FROM upkeep.drills WHERE cardinality(drills.problems) = 0) AS passed
+    FROM (SELECT max(own.ended_at) AS at FROM own WHERE cardinality(own.problems) = 0) AS passed
+    LEFT JOIN LATERAL (SELECT * FROM own ORDER BY own.ended_at DESC LIMIT 1) AS drill ON true
     LEFT JOIN LATERAL (
-        SELECT * FROM upkeep.drills WHERE drills.ended_at IS NOT NULL ORDER BY drills.ended_at DESC LIMIT 1
-    ) AS drill ON true;
+        SELECT
+            CASE
+                WHEN audit_seen.seen = to_jsonb(current_setting('cluster_name')) THEN audit_seen.seen_at
+                -- The job that looks each minute has not come yet.
+                ELSE CURRENT_TIMESTAMP
+            END AS since
+        FROM pipe.audit_seen
+        WHERE audit_seen.subject = 'CLUSTER server'
+    ) AS named ON true;
 $function$;
 
-COMMENT ON FUNCTION upkeep.last_drill() IS 'The last drill, when one passed, and whether that is too long ago.';
+COMMENT ON FUNCTION upkeep.last_drill()
+IS 'The last drill of this stack''s backups, when one passed, and whether that is too long ago.';
 
 REVOKE ALL ON FUNCTION upkeep.begin_drill(), upkeep.end_drill(bigint, jsonb), upkeep.last_drill() FROM public;
 GRANT EXECUTE ON FUNCTION upkeep.begin_drill(), upkeep.end_drill(bigint, jsonb) TO pipe_drill;

@@ -35,7 +35,7 @@ def begin(database: SchemaDatabase) -> tuple[Any, ...]:
     return row
 
 
-def end(database: SchemaDatabase, number: int, **more: Any) -> None:
+def end(database: SchemaDatabase, number: int | None, **more: Any) -> None:
     with database.session(matrix.DRILL, autocommit=True) as drill:
         drill.execute("SELECT upkeep.end_drill(%s, %s)", (number, Jsonb(GOOD | more)))
 
@@ -87,10 +87,55 @@ def test_a_failed_drill_is_an_alert_until_one_passes(database: SchemaDatabase, o
     assert alerts(owner, "restore drill failed") == []
 
 
+def test_a_drill_that_could_not_begin_here_is_an_alert_as_well(database: SchemaDatabase, owner: Connection) -> None:
+    problem = "there was nothing to compare with, the primary did not answer: x"
+    end(database, None, problems=[problem])
+    assert alerts(owner, "restore drill failed") == [
+        ("error", f"the drill of backup 20260501-000000F failed: {problem}")
+    ]
+    assert one(owner, "SELECT restore_point FROM upkeep.drills ORDER BY number DESC LIMIT 1") is None
+    owner.rollback()
+    end(database, begin(database)[0])
+    assert alerts(owner, "restore drill failed") == []
+
+
+def named(owner: Connection, name: str, since: str) -> None:
+    """Have the watch's last look find a cluster of that name, since then."""
+    owner.execute("DELETE FROM pipe.audit_seen WHERE subject = 'CLUSTER server'")
+    owner.execute(
+        "INSERT INTO pipe.audit_seen (subject, seen, seen_at)"
+        " VALUES ('CLUSTER server', to_jsonb(%s::text), now() - %s::interval)",
+        (name, since),
+    )
+
+
+def test_drills_of_the_stack_that_it_was_restored_from_say_nothing_of_its_own(
+    database: SchemaDatabase, owner: Connection
+) -> None:
+    for problems in ([], ["pg_checksums failed: x"]):
+        end(database, begin(database)[0], problems=problems)
+        owner.rollback()
+        assert one(owner, "SELECT passed FROM upkeep.last_drill()") is not bool(problems)
+        # As the restored database has it: by another name, with jobs that are as old as the source's.
+        owner.execute("UPDATE upkeep.drills SET stack = 'source'")
+        owner.execute("UPDATE upkeep.jobs SET since = now() - interval '400 days'")
+        named(owner, "source", "400 days")
+        assert one(owner, "SELECT count(*) FROM upkeep.metrics() WHERE name = 'pipe_drill_ok'") == 0
+        assert one(owner, "SELECT ended_at FROM upkeep.last_drill()") is None
+        assert alerts(owner, "restore drill failed") == []
+        assert alerts(owner, "restore drill stale") == [], "the watch has not seen the new name yet"
+        named(owner, "", "9 days")
+        assert alerts(owner, "restore drill stale") == []
+        named(owner, "", "11 days")
+        assert alerts(owner, "restore drill stale") == [("error", "no restore of a backup has passed a drill yet")]
+        owner.rollback()
+
+
 def test_a_stack_without_a_drill_that_passed_gets_its_days_and_then_an_alert(owner: Connection) -> None:
     owner.execute("DELETE FROM upkeep.drills")
     assert alerts(owner, "restore drill stale") == []
     owner.execute("UPDATE upkeep.jobs SET since = now() - interval '11 days'")
+    named(owner, "", "11 days")
     assert alerts(owner, "restore drill stale") == [("error", "no restore of a backup has passed a drill yet")]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from cli.status import checks
 from provider.pgbackrest import drilled
 from provider.pgbackrest.drilled import read_times, told
 
@@ -59,6 +60,16 @@ def test_a_failed_drill_is_a_complaint_whatever_its_age_may_be() -> None:
         "HINT: what it found: make status STACK=prod; what to do: docs/restore-drill.md"
     ]
     assert told(drilled.drills(known, "prod", {})) == "no backup that is kept has passed a restore drill"
+
+
+def test_the_status_tells_of_a_drill_that_could_not_tell_the_database() -> None:
+    known = info(backup("A", NOW - DAY, "failed 2026-05-19T03:00:00Z"), backup("B", NOW - 2 * DAY))
+    (line,) = checks.drills(known, "prod")
+    assert (line.ok, line.subject) == (False, "restore drill failed")
+    assert line.text == "the drill of backup A in repository 1 failed on 2026-05-19 03:00 UTC"
+    known = info(backup("A", NOW - DAY, "failed 2026-05-18T03:00:00Z"), backup("B", NOW, "passed 2026-05-19T03:00:00Z"))
+    assert list(checks.drills(known, "prod")) == []
+    assert list(checks.drills(None, "prod")) == []
 
 
 def test_a_stale_drill_is_a_complaint() -> None:
