@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,6 +34,12 @@ def note(stack: Stack) -> str:
     """Return the drill's note on the newest backup."""
     newest = json.loads(stack.pgbackrest("info", "--output=json"))[0]["backup"][-1]
     return str(newest.get("annotation", {}).get("drill", ""))
+
+
+def state(stack: Stack) -> dict[str, str | None]:
+    """Return the ids of the resources that Pulumi knows, by their names."""
+    resources = json.loads(stack.pulumi("stack", "export"))["deployment"]["resources"]
+    return {resource["urn"]: resource.get("id") for resource in resources}
 
 
 def left_over(stack: Stack) -> str:
@@ -102,6 +109,46 @@ def test_rows_are_compared_at_the_same_place_of_the_wal(drilled: Stack) -> None:
 
 def test_nothing_of_the_instance_is_left(drilled: Stack) -> None:
     assert left_over(drilled) == ""
+
+
+def test_a_protected_stack_stays_and_says_which_backup_was_drilled_last(drilled: Stack) -> None:
+    """Protected as by `protect: true`, in the state alone."""
+    resources = state(drilled)
+    data = next(urn for urn in resources if urn.endswith("::member-0-data"))
+    drilled.pulumi("state", "protect", data, "--yes")
+    try:
+        before = {container.id: container.status for container in drilled.containers(running=False)}
+        refused = drilled.run("make", "destroy", timeout=timeouts.DESTROY)
+        itself = drilled.run("bin/pulumi", "destroy", "--yes", timeout=timeouts.DESTROY)
+        for done in (refused, itself):
+            assert done.returncode != 0
+            text = done.stdout + done.stderr
+            assert re.search(r"lost would be a database of \d+ .B with \d+ organizations and \d+ users, and ", text)
+            assert re.search(r"; the last backup that passed a restore drill is \d{8}-\d{6}F, on 20\d\d-", text), text
+            assert "Traceback" not in text
+        assert f'stack "{drilled.name}" is protected and stays: it holds data (member-0-data)' in refused.stderr
+        assert {container.id: container.status for container in drilled.containers(running=False)} == before
+        assert state(drilled) == resources
+    finally:
+        drilled.pulumi("state", "unprotect", "--all", "--yes")
+
+
+def test_a_drill_that_the_primary_does_not_let_in_is_told_all_the_same(drilled: Stack) -> None:
+    drilled.sql("ALTER ROLE pipe_drill NOLOGIN", leader(drilled))
+    try:
+        done = drilled.run("make", "restore-drill", timeout=timeouts.DRILL)
+    finally:
+        drilled.sql("ALTER ROLE pipe_drill LOGIN", leader(drilled))
+    assert done.returncode != 0
+    refusal = 'FATAL: role "pipe_drill" is not permitted to log in'
+    for problem in ("there was nothing to compare with, the primary did not answer", "the result is not in the"):
+        assert re.search(f"PROBLEM +{problem}.*: .*{refusal}", done.stdout)
+    assert "Traceback" not in done.stdout + done.stderr
+    assert note(drilled).startswith("failed "), "what else was found right was compared with nothing"
+    status = drilled.run("make", "status")
+    assert status.returncode != 0
+    told = r"BAD  restore drill failed +the drill of backup \d{8}-\d{6}F in repository 1 failed on "
+    assert re.search(told, status.stdout)
 
 
 def test_a_damaged_backup_fails_the_drill_with_the_reason_and_an_alert(drilled: Stack) -> None:
