@@ -6,14 +6,16 @@ The steps are those of docs/disaster-runbook.md.
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from cli.status.archive import missing
 from tests import timeouts
 from tests.asserts.eventually import eventually
 from tests.fixtures import repositories as three
-from tests.fixtures.places import documented
+from tests.fixtures import runbook
+from tests.fixtures.places import Place
 from tests.fixtures.repositories import VOLUME, Repositories, set_secret
-from tests.recovery.test_archiving_fails import alerts, archived, switch
+from tests.recovery.test_archiving_fails import alerts, archived, back_up, empty, switch, wait_for_the_alert
 
 # Whoever comes first waits for the stack, and for the S3 server to be built.
 pytestmark = [
@@ -33,19 +35,12 @@ def backups(repositories: Repositories, number: int) -> set[str]:
     return {one["label"] for one in repositories.info()["backup"] if one["database"]["repo-key"] == number}
 
 
-def back_up(repositories: Repositories, number: int) -> None:
-    done = repositories.stack.run("bin/pgbackrest", f"--repo={number}", "--type=full", "backup", timeout=timeouts.UP)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def test_the_others_go_on_without_it(repositories: Repositories) -> None:
     stack = repositories.stack
     since, held = switch(repositories), backups(repositories, three.SFTP)
     repositories.s3.container.stop()
     with stack.ledger() as ledger:
-        leave = documented("sh", "repositories[1]", "disaster-runbook")
-        done = stack.run("bash", "-euc", leave, timeout=timeouts.UP)
-        assert done.returncode == 0, done.stdout + done.stderr
+        runbook.run("go on without it", stack)
         ledger.wait_for_rows(5)
     with stack.connect() as app:
         assert ledger.verdict(app).is_whole
@@ -86,16 +81,60 @@ def test_what_it_still_holds_is_refused(repositories: Repositories, command: str
     assert {container.name: container.attrs["State"]["StartedAt"] for container in stack.containers()} == started
 
 
-def test_it_comes_back(repositories: Repositories) -> None:
+def tell(repositories: Repositories, section: str, place: Place) -> None:
+    """Write into the stack's file how a server is reached."""
+    repositories.stack.configure(section, **place.settings)
+    for name, value in place.secrets.items():
+        set_secret(repositories.stack, f"{section}.{name}", value)
+
+
+def test_the_only_one_makes_room_for_the_volume(repositories: Repositories) -> None:
+    """As on a stack that never had another one: the volume is empty."""
+    stack, s3 = repositories.stack, repositories.s3
+    s3.container.start()
+    document = yaml.safe_load(stack.file.read_text())
+    del document["config"]["pipe:sftp"]
+    stack.file.write_text(yaml.safe_dump(document, sort_keys=False))
+    stack.configure("backup", repositories=["s3"])
+    tell(repositories, "s3", s3)
+    stack.up()
+    empty(repositories)
+    since = switch(repositories)
+    eventually(
+        lambda: archived(repositories, three.S3), lambda names: since in names, timeouts.ARCHIVED, f"{since} in s3"
+    )
+    s3.container.stop()
+    with stack.ledger() as ledger:
+        wait_for_the_alert(repositories)
+        waiting = switch(repositories)
+        runbook.run("the volume instead", stack)
+        ledger.wait_for_rows(5)
+    assert ledger.refusals() == []
+    with stack.connect() as app:
+        assert ledger.verdict(app).is_whole
+    assert [(one["key"], one["status"]["code"]) for one in repositories.info()["repo"]] == [(VOLUME, 0)]
+    assert backups(repositories, VOLUME), "a first full backup is there"
+    first, newest = repositories.info()["backup"][0]["archive"]["start"], switch(repositories)
+    eventually(
+        lambda: archived(repositories, VOLUME),
+        lambda names: waiting in names and missing(first, newest, list(names)) == 0,
+        timeouts.ARCHIVED,
+        "what waited, and all WAL of the backup",
+    )
+    eventually(lambda: alerts(repositories), lambda found: not found, timeouts.ARCHIVED, "no alert is left")
+
+
+def test_they_come_back(repositories: Repositories) -> None:
     stack, s3 = repositories.stack, repositories.s3
     s3.container.start()
     stack.configure("backup", repositories=LIST)
-    stack.configure("s3", **s3.settings)
-    for name, value in s3.secrets.items():
-        set_secret(stack, f"s3.{name}", value)
+    tell(repositories, "s3", s3)
+    tell(repositories, "sftp", repositories.sftp)
     stack.up()
-    back_up(repositories, three.S3)
+    for number in (three.S3, three.SFTP):
+        back_up(repositories, number)
     assert [(one["key"], one["status"]["code"]) for one in repositories.info()["repo"]] == [(1, 0), (2, 0), (3, 0)]
     stack.pgbackrest("check")
     status = stack.run("make", "status")
-    assert "ok   WAL kept s3 " in status.stdout, status.stdout
+    for name in ("s3", "sftp"):
+        assert f"ok   WAL kept {name} " in status.stdout, status.stdout

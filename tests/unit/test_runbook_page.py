@@ -1,4 +1,4 @@
-"""What docs/disaster-runbook.md tells to type is there, and what its source names is run by a test."""
+"""What the disaster runbook tells to type is there, and a test runs it: every block, and in the text all but a few."""
 
 from __future__ import annotations
 
@@ -9,12 +9,34 @@ from tests.fixtures.pages import names_run
 from tests.fixtures.runbook import PAGE
 from tests.fixtures.stacks import ROOT
 
+# Commands in the text that have no name, and why. What is only another spelling of one with a name needs none.
+BARE = {
+    "make status": "most tests of recovery run it",
+    "make status STACK=…": "the same",
+    "make up": "every test of a stack runs it",
+    "make up ARGS=--refresh": "the same as `make it anew`, where STACK is set",
+    "make rebuild-consensus": "the same as `rebuild consensus`, where STACK is set",
+    "make rebuild-consensus LEADER=member-N": "for volumes that do not tell: who leads is chosen in unit tests",
+    "docker unpause": "tests/fixtures/freezing.py has the engine do it",
+    "bin/pulumi state unprotect '<urn of member-N-data>'": "Pulumi's own, and staging and prod alone need it",
+    "bin/patronictl failover --candidate member-N": "Patroni's own; no shape of the tests loses two members for good",
+    "bin/pgbackrest --repo=… --type=full backup": "the same as in `begin anew`",
+    "bin/pgbackrest --repo=1 --type=full backup": "the same",
+}
 
-def test_every_command_with_a_name_is_run() -> None:
-    named = [name for name, _ in PAGE.commands() if name]
+
+def test_every_block_and_every_command_with_a_name_is_run() -> None:
+    named = [name for name, _ in PAGE.commands()]
+    assert None not in named, "a block of commands has no name"
     assert len(named) == len(set(named))
     files = [*(ROOT / "tests").rglob("test_*.py"), *(ROOT / "bench" / "recovery").glob("*.py")]
     assert set(named) == names_run("runbook", files)
+
+
+def test_a_command_in_the_text_has_a_name_or_a_reason_for_none() -> None:
+    text = re.sub(r"^```.*?^```$", "", PAGE.file.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    bare = re.findall(r"(?<!-->)`((?:docker|make|bin/\w+) [^`\n]*)`", text)
+    assert set(bare) == BARE.keys()
 
 
 def test_every_target_and_script_is_there() -> None:
