@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from provider.restore.look import Source
 from provider.restore.moments import Target, parse_lsn, shown
 from tests import timeouts
 from tests.asserts.traces import traces
-from tests.fixtures.stacks import Stack, throw_away_stack
+from tests.fixtures.repositories import set_secret
+from tests.fixtures.stacks import Stack, succeeded, throw_away_stack
+from tests.recovery.expired import swap
 from tests.recovery.restore import page
-from tests.recovery.restore.instances import find, ledger_rows, restored
+from tests.recovery.restore.instances import find, ledger_rows, passphrase, restored
 from tests.recovery.restore.written import SECONDS, Written, rows
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("restore")]
@@ -120,6 +123,48 @@ def test_a_restore_with_wrong_settings_leaves_no_stack_and_keeps_its_file(writte
         assert "database.replicas" in done.stdout + done.stderr
         assert state.read(Session.current(stack.name)) is None
         assert (traces(stack.name), stack.file.read_text()) == ([], before)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(2 * timeouts.RESTORE)
+def test_the_passphrase_that_was_kept_opens_what_the_one_of_a_new_state_does_not(
+    written: Written, tmp_path: Path
+) -> None:
+    """The runbook's "The passphrase is wrong": the state of the source was lost and made anew."""
+    source, right = written.stack, passphrase(written.stack)
+    key, file = tmp_path / "prod.key", tmp_path / "state.json"
+    key.write_text(f"{right}\n")
+    exported = json.loads(source.pulumi("stack", "export", "--show-secrets"))
+    file.write_text(json.dumps(swap(exported, {right: "0" * len(right)})))
+    elsewhere = {"PULUMI_BACKEND_URL": f"file://{tmp_path}"}
+    anew = replace(source, settings=elsewhere)
+    anew.pulumi("stack", "init", source.name)
+    anew.pulumi("stack", "import", "--file", str(file))
+    with throw_away_stack("key-kept") as stack:
+        stack.settings = elsewhere
+        words = (f"FROM={source.name}", f"NAME={written.point}", "PAUSE=yes")
+        refused = restore(stack, *words)
+        assert refused.returncode != 0
+        assert (
+            f'the passphrase does not open the repository of stack "{source.name}"' in refused.stdout + refused.stderr
+        )
+        succeeded(restore(stack, *words, f"KEY_FILE={key}"))
+        assert rows(stack, "restore") == written.before_the_point
+
+
+@pytest.mark.long
+@pytest.mark.timeout(2 * timeouts.RESTORE)
+def test_plain_pulumi_restores_by_the_configuration_alone(written: Written, moments: list[datetime]) -> None:
+    source, moment = written.stack, moments[1]
+    with throw_away_stack("configured") as stack:
+        stack.prepare()
+        stack.configure("database", replicas=0)
+        stack.configure("restore", **{"from": source.name, "at": shown(moment)})
+        stack.pulumi("stack", "init", stack.name)
+        set_secret(stack, "restore.passphrase", passphrase(source))
+        stack.pulumi("up", "--yes", timeout=timeouts.RESTORE)
+        assert rows(stack) == written.by(moment), shown(moment)
+        stack.pulumi("preview", "--expect-no-changes")
 
 
 @pytest.mark.timeout(2 * timeouts.RESTORE)
