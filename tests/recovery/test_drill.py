@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
@@ -180,6 +180,90 @@ def test_a_damaged_backup_fails_the_drill_with_the_reason_and_an_alert(drilled: 
     drilled.make("restore-drill", timeout=timeouts.DRILL)
     assert "restore drill failed" not in drilled.make("status")
     assert "the restore drill of backup" not in drilled.make("preview")
+
+
+def superuser(stack: Stack, database: str, *statements: str) -> None:
+    """Run statements on the primary, each in a transaction of its own."""
+    words = [word for statement in statements for word in ("-c", statement)]
+    status, text = stack.execute(leader(stack), "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", database, *words)
+    assert status == 0, text
+
+
+@contextmanager
+def audit_row_changed(stack: Stack) -> Iterator[None]:
+    """Change a sealed row of the audit log as only a superuser can, and change it back at the end."""
+    with stack.connect() as app:
+        app.execute("INSERT INTO pipe.organizations (name) VALUES ('in the audit log')")
+    superuser(stack, "pipe", "SET ROLE pipe_migrator", "SELECT pipe.audit_seal()")
+    turn = (
+        "UPDATE pipe.audit_logs SET operation = translate(operation, 'IJ', 'JI') WHERE (id, occurred_at) IN ("
+        "SELECT id, occurred_at FROM pipe.audit_logs WHERE table_name = 'organizations' AND operation ~ '^[IJ]NSERT$'"
+        " AND transaction_id < (SELECT max(end_transaction) FROM pipe.audit_seals) ORDER BY occurred_at, id LIMIT 1)"
+    )
+    # Without triggers, of which one refuses this.
+    superuser(stack, "pipe", "SET session_replication_role = replica", turn)
+    try:
+        yield
+    finally:
+        superuser(stack, "pipe", "SET session_replication_role = replica", turn)
+
+
+@contextmanager
+def table_without_wal(stack: Stack) -> Iterator[None]:
+    """A table whose rows no backup has: a restore finds it empty."""
+    make, fill = "CREATE UNLOGGED TABLE pipe.fleeting (id bigint)", "INSERT INTO pipe.fleeting VALUES (1), (2)"
+    superuser(stack, "pipe", "SET ROLE pipe_owner", make, fill)
+    try:
+        yield
+    finally:
+        superuser(stack, "pipe", "DROP TABLE pipe.fleeting")
+
+
+@contextmanager
+def index_of_another_order(stack: Stack) -> Iterator[None]:
+    """An index that lacks its rows, as after another collation: what it is made of has changed behind its back."""
+    function = "CREATE OR REPLACE FUNCTION key_of(n int) RETURNS int LANGUAGE sql IMMUTABLE RETURN n + {}"
+    superuser(
+        stack,
+        "postgres",
+        function.format(0),
+        "CREATE TABLE sorted AS SELECT n FROM generate_series(1, 10) AS n",
+        "CREATE INDEX sorted_by_key ON sorted (key_of(n))",
+        function.format(100),
+    )
+    try:
+        yield
+    finally:
+        superuser(stack, "postgres", "DROP TABLE sorted", "DROP FUNCTION key_of")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        (audit_row_changed, r"seal \d+ of the audit log does not hold: \d+ rows, of which some were changed"),
+        (table_without_wal, r"table pipe\.fleeting has 0 rows; there the source had 2 rows"),
+        (index_of_another_order, r"pg_amcheck failed: .*postgres\.public\.sorted_by_key.*"),
+    ],
+    ids=["audit log", "rows", "index"],
+)
+def test_what_a_restored_database_should_not_have_fails_the_drill_and_is_named(
+    drilled: Stack, wrong: Callable[[Stack], AbstractContextManager[None]], problem: str
+) -> None:
+    with wrong(drilled):
+        done = drilled.run("make", "restore-drill", timeout=timeouts.DRILL)
+    assert done.returncode != 0
+    (told,) = (line for line in done.stdout.splitlines() if line.startswith("PROBLEM"))
+    assert re.fullmatch(rf"PROBLEM +{problem}", told)
+    assert "the drill failed" in done.stdout
+    assert note(drilled).startswith("failed ")
+
+
+@pytest.mark.long
+def test_once_it_is_mended_the_drill_passes(drilled: Stack) -> None:
+    drilled.make("restore-drill", timeout=timeouts.DRILL)
+    assert note(drilled).startswith("passed ")
+    assert "restore drill failed" not in drilled.make("status")
 
 
 @pytest.mark.long
