@@ -1,5 +1,6 @@
 """A stack that ledgers wrote to, the second one while the repository was away: the source of every restore.
 
+In between it was given room for more sessions, so that a restore passes a moment from which its standby's are too few.
 And the moments to restore to.
 """
 
@@ -18,6 +19,8 @@ from tests.recovery.restore.written import SECONDS, Written, commit_times
 
 POINT = "between the ledgers"
 ROWS_OF_A_CLIENT = 40
+# More than the pattern of throw-away stacks has.
+SESSIONS = 70
 PAUSE_SECONDS = 0.1
 
 
@@ -37,6 +40,9 @@ def written() -> Iterator[Written]:
             ids.append(frozenset(str(entry.id) for entry in ledger.entries))
             if len(ids) == 1:
                 stack.sql(f"SELECT pg_create_restore_point('{POINT}')")
+                stack.configure("database", max_connections=SESSIONS, restart="rolling")
+                stack.up()
+                assert stack.sql("SHOW max_connections") == [str(SESSIONS)]
         archive(stack)
         commits = commit_times(stack)
         assert ids[0] | ids[1] == commits.keys()

@@ -10,6 +10,7 @@ from tests.fixtures.stacks import Stack
 
 SECONDS = 5
 """How many moments are restored to."""
+SECOND = timedelta(seconds=1)
 _IDS = "SELECT id FROM pipe.organizations WHERE name LIKE 'ledger %'"
 _COMMITS = "SELECT id, pg_xact_commit_timestamp(xmin) FROM pipe.organizations WHERE name LIKE 'ledger %'"
 
@@ -30,9 +31,10 @@ class Written:
         return {id_ for id_, at in self.commits.items() if at <= moment}
 
     def seconds(self, since: datetime) -> list[datetime]:
-        """Return the whole seconds since then in which rows were still to come."""
-        first, last = since.replace(microsecond=0) + timedelta(seconds=1), max(self.commits.values())
-        return [first + timedelta(seconds=n) for n in range(int((last - first).total_seconds()) + 1)]
+        """Return the whole seconds since then at which rows were being written."""
+        first, last = since.replace(microsecond=0) + SECOND, max(self.commits.values())
+        every = (first + n * SECOND for n in range(int((last - first).total_seconds()) + 1))
+        return [moment for moment in every if any(moment - SECOND < at <= moment for at in self.commits.values())]
 
 
 def commit_times(stack: Stack) -> dict[str, datetime]:
