@@ -15,10 +15,12 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cli import bootstrap, engine, halfmade, state
 from cli.engine import Thing
 from cli.errors import UserError
+from cli.rehearse import copy
 from cli.session import PROJECT, Session
 from cli.state import State
 from infra.naming import Names
@@ -87,6 +89,7 @@ def recover(session: Session) -> State | None:
     if known is None:
         _refuse_foreign(session, things)
         return None
+    things = _without_rehearsals(session, api, things)
     # A restore that pauses is still looked at; it makes way for the next one by itself.
     paused = Names(session.stack).container("restore")
     lost = [thing for thing in orphans(things, known) if thing.name != paused]
@@ -104,6 +107,14 @@ def recover(session: Session) -> State | None:
             halfmade.remove(session, api, made)
         _forget_pending(session, known)
     return known
+
+
+def _without_rehearsals(session: Session, api: Any, things: list[Thing]) -> list[Thing]:
+    """Return the stack's own. A rehearsal is no part of it, and goes on; what a killed one left goes."""
+    own = [thing for thing in things if not copy.is_one(session.stack, thing.name)]
+    if len(own) < len(things) and (gone := copy.clear(api, session.stack)):
+        print(f"recovering: removed {', '.join(gone)}, which an interrupted rehearsal left")
+    return own
 
 
 def refuse_unlocked(session: Session) -> None:

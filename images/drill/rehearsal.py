@@ -1,13 +1,16 @@
 """python3 -m drill.rehearsal STANZA [--empty] [NAME=VALUE ...]: a copy of the newest backup that serves until stopped.
 
 For `make rehearse`, in a container of its own. Clients come over TLS with the passwords that they have at the source.
-With --empty the server has nothing yet: who asked for it fills it, over the socket.
+With --empty the server has nothing yet: who asked for it fills it, over the socket. With PIPE_ATTENDED in its
+environment it ends with its standard input, which whoever asked for it holds.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from drill.instance import HBA, Instance
 from drill.repository import newest
 
 EMPTY = "--empty"
+ATTENDED = "PIPE_ATTENDED"
 WITHIN = Path(__file__).with_name("within.sql")
 # As a member serves: its libraries are there, but the jobs of pg_cron stand still.
 SERVING = {
@@ -39,6 +43,8 @@ SERVING = {
 def main(stanza: str, more: Mapping[str, str], *, empty: bool) -> int:
     """Restore, or begin empty, then serve; returns 1 when the backup did not come back."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if ATTENDED in os.environ:
+        threading.Thread(target=_end_with_input, daemon=True).start()
     server = Instance({**SERVING, **more})
     try:
         if empty:
@@ -53,6 +59,13 @@ def main(stanza: str, more: Mapping[str, str], *, empty: bool) -> int:
     finally:
         server.stop()
     return 0
+
+
+def _end_with_input() -> None:
+    """Stop in order when whoever asked for the copy is gone: nobody else knows that it is not needed any more."""
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _restore(stanza: str, server: Instance) -> None:

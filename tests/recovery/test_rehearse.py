@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from cli.rehearse import copy
 from tests import timeouts
 from tests.asserts.eventually import eventually
 from tests.asserts.replication import leader
@@ -84,6 +88,38 @@ def test_one_that_fails_is_reported_and_is_the_exit_status(drilled: Stack, tmp_p
     assert done.returncode != 0
     assert f'see  {draft} failed: migration "' in done.stdout
     assert 'column "no_such_column" of relation "organizations" does not exist' in done.stdout
+    assert left_over(drilled) == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(timeouts.DRILL + 2 * timeouts.UP)
+def test_an_up_leaves_a_rehearsal_alone_and_clears_away_one_that_was_killed(drilled: Stack, tmp_path: Path) -> None:
+    draft = tmp_path / "slow.sql"
+    draft.write_text("SELECT pg_catalog.pg_sleep(600);\n")
+    with (tmp_path / "said").open("w") as output:
+        rehearsal = drilled.start("make", "rehearse", f"FILE={draft}", output=output)
+    try:
+        eventually(
+            lambda: (tmp_path / "said").read_text(),
+            lambda said: f"{draft} …" in said,
+            timeouts.DRILL,
+            "the rehearsal is under way",
+        )
+        name = next(name for name in left_over(drilled))
+        drilled.up()
+        assert drilled.engine.containers.get(name).status == "running"
+        assert rehearsal.poll() is None
+    finally:
+        os.killpg(rehearsal.pid, signal.SIGKILL)
+        rehearsal.wait()
+    eventually(
+        lambda: drilled.engine.containers.get(name).status,
+        lambda status: status == "exited",
+        timeouts.DRILL,
+        "nobody asks for the copy any more",
+    )
+    time.sleep(copy.GRACE.total_seconds())
+    assert f"recovering: removed {name}, which an interrupted rehearsal left" in drilled.up()
     assert left_over(drilled) == []
 
 
