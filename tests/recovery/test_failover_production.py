@@ -9,6 +9,8 @@ import pytest
 from bench.recovery import consensus, faults
 from bench.recovery.scenarios import Scenario
 from bench.recovery.shapes import PRODUCTION, Subject
+from tests import timeouts
+from tests.asserts.eventually import eventually
 from tests.fixtures import runbook
 from tests.recovery import rounds
 
@@ -36,6 +38,26 @@ def test_libpq_itself_goes_to_the_other_proxy(subject: Subject) -> None:
         done = subject.stack.run("bin/psql", *words)
         runbook.run("start a proxy", subject.stack)
     assert (done.returncode, done.stdout.strip()) == (0, "f"), done.stderr
+
+
+@pytest.mark.long
+def test_who_lacks_commits_leads_when_that_is_said(subject: Subject) -> None:
+    """The leader and the replica that commits wait for are lost together: nobody takes over by itself."""
+    led, waited_for = subject.leader(), subject.synchronous()
+    (other,) = subject.addresses.keys() - {led, waited_for}
+    with faults.killed(subject.stack, led, waited_for):
+        eventually(
+            lambda: [member.name for member in subject.members()],
+            lambda names: names == [other],
+            timeouts.FORGOTTEN,
+            f"{led} and {waited_for} forgotten",
+        )
+        assert not any(member.leads for member in subject.members())
+        # It asks whether to go on, and once more as the member lacks commits.
+        runbook.run("fail over", subject.stack, member=other, stdin="y\ny\n")
+        assert subject.leader() == other
+    subject.wait_for_health()
+    assert subject.leader() == other
 
 
 def test_a_store_that_works_is_not_rebuilt(subject: Subject) -> None:

@@ -19,7 +19,6 @@ BARE = {
     "make rebuild-consensus LEADER=member-N": "for volumes that do not tell: who leads is chosen in unit tests",
     "docker unpause": "tests/fixtures/freezing.py has the engine do it",
     "bin/pulumi state unprotect '<urn of member-N-data>'": "Pulumi's own, and staging and prod alone need it",
-    "bin/patronictl failover --candidate member-N": "Patroni's own; no shape of the tests loses two members for good",
     "bin/pgbackrest --repo=… --type=full backup": "the same as in `begin anew`",
     "bin/pgbackrest --repo=1 --type=full backup": "the same",
 }
