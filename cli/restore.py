@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cli import connect, containers, engine, recover, source, stackfile, state, up
 from cli.errors import UserError
+from cli.obstacles import look
 from cli.session import Session
 from cli.source import Source
 from cli.state import State
@@ -95,6 +96,7 @@ def _begin(
 ) -> State | None:
     """Have the stack in the backend and what is asked for in its file; returns the state that it had before."""
     known = recover.recover(session)
+    look.refuse(session)
     if known is None:
         up.create(session)
     try:

@@ -12,6 +12,8 @@ import yaml
 from cli import recover, restore, source, stackfile, state, up
 from cli.environment import ALLOW_LOCAL
 from cli.errors import UserError
+from cli.obstacles import look
+from cli.obstacles.rules import Obstacles
 from cli.session import Session
 from cli.source import Source
 from setup.paths import Paths
@@ -59,6 +61,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(state, "read", lambda session: ignored(session.backend))
     monkeypatch.setattr(recover, "recover", lambda session: ignored(session.backend))
     monkeypatch.setattr(up, "create", ignored)
+    monkeypatch.setattr(look, "refuse", lambda session: ignored(session.backend))
     return tmp_path
 
 
@@ -120,3 +123,16 @@ def test_texts_are_configured_as_texts_and_the_passphrase_last(root: Path, pulum
         ("set", "--secret", "pipe:restore.s3.secret_key"),
         ("set", "--secret", "pipe:restore.passphrase"),
     ]
+
+
+def test_what_an_up_would_meet_is_refused_before_the_stack_is_there(
+    root: Path, pulumi: Callable[..., Pulumi], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Session) -> None:
+        raise Obstacles([UserError("the disk is full")])
+
+    called = pulumi()
+    monkeypatch.setattr(look, "refuse", full)
+    with pytest.raises(Obstacles, match="the disk is full"):
+        restore.run(Session("new", Paths(root), {ALLOW_LOCAL: "1"}), WORDS, None)
+    assert (called.asked, stackfile.path_of(root, "new").exists()) == ([], False)
