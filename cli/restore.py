@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cli import connect, containers, engine, recover, source, stackfile, state, up
+from cli import connect, containers, engine, pause, recover, source, stackfile, state, up
 from cli.errors import UserError
 from cli.obstacles import look
+from cli.pause import RESTORE
 from cli.session import Session
 from cli.source import Source
 from cli.state import State
+from infra.naming import Names
 from setup.files import write_atomic
 
 WORDS = ("FROM", "AT", "NAME", "LSN", "TIMELINE", "PAUSE", "REPOSITORY", "NETWORK", "KEY_FILE")
@@ -21,7 +23,6 @@ TARGETS = ("at", "name", "lsn")
 # What says whose backups are read, and where.
 WHOSE = ("from", "repository", "key_file")
 SIGN = "passphrase"
-RESTORE = "pipe:pgbackrest:Restore"
 
 
 def parse(words: Sequence[str]) -> dict[str, str]:
@@ -77,18 +78,24 @@ def run(session: Session, words: Sequence[str], like: str | None) -> int:
         except UserError:
             _put_back(file, before)
             raise
-        # With a preview, which refuses what is not kept before anything changes.
-        status = session.pulumi(["up", "--yes", "--stack", session.stack])
+        status, has_paused = pause.up(session)
     if status == 0:
         print(connect.instructions(session.stack, session.outputs()))
         return 0
-    if not _holds(known) and not _holds(state.read(session)):
+    if has_paused:
+        _tell_pause(session)
+        return 0
+    now = state.read(session)
+    if not _holds(known) and not _holds(now):
         if known is None:
             _remove(session)
         _put_back(file, before)
         print(f'nothing was changed: stack "{session.stack}" is not made')
-        return status
-    return _tell_pause(session, status)
+    elif _holds(known) and not _is_made(now) and present.get("from"):
+        # A restore that was begun before: where it is to end is what it was, also for a later PAUSE=no.
+        _put_back(file, before)
+        _tell_stay(session, file)
+    return status
 
 
 def _begin(
@@ -109,8 +116,7 @@ def _begin(
 
 
 def _refuse_made(session: Session) -> None:
-    known = state.read(session)
-    if known is not None and any(resource.get("type") == RESTORE for resource in known.resources):
+    if _is_made(state.read(session)):
         raise UserError(
             f'stack "{session.stack}" is made already, and a restore makes a new one',
             "take another name; docs/backup-and-restore.md says how to restore in place.",
@@ -182,20 +188,31 @@ def _put_back(file: Path, before: str | None) -> None:
         write_atomic(file, before)
 
 
-def _tell_pause(session: Session, status: int) -> int:
-    """Say how to go on from a pause at the target, which is no failure; returns the exit status."""
-    try:
-        place = containers.name_of(containers.running(engine.client(), session.stack, "restore")[0])
-    except UserError:
-        return status
+def _tell_pause(session: Session) -> None:
+    """Say how to go on from a pause at the target, which is no failure."""
     print(
         f"\nthe restore pauses at its target, read-only and reached by nobody else\n"
-        f"look        docker exec -it {place} psql -d pipe\n"
+        f"look        docker exec -it {Names(session.stack).container('restore')} psql -d pipe\n"
         f"go further  make restore STACK={session.stack} AT='…'   (with PAUSE=no to make the stack there)\n"
         f"make it     make restore STACK={session.stack} PAUSE=no\n"
         f"drop it     make destroy STACK={session.stack}"
     )
-    return 0
+
+
+def _tell_stay(session: Session, file: Path) -> None:
+    """Say what became of a restore that was begun before and did not go on."""
+    try:
+        containers.running(engine.client(), session.stack, "restore")
+    except UserError:
+        fact = "the restore did not go on"
+    else:
+        fact = "the restore did not go on: it pauses where it did before"
+    print(f"{fact}; stacks/{file.name} has its former target again")
+
+
+def _is_made(known: State | None) -> bool:
+    """Whether the restore has come to its end, and the stack has the data."""
+    return known is not None and any(resource.get("type") == RESTORE for resource in known.resources)
 
 
 def _holds(known: State | None) -> bool:

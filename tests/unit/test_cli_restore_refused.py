@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
 
-from cli import recover, restore, source, stackfile, state, up
+from cli import containers, engine, recover, restore, source, stackfile, state, up
 from cli.environment import ALLOW_LOCAL
 from cli.errors import UserError
 from cli.obstacles import look
 from cli.obstacles.rules import Obstacles
+from cli.pause import RESTORE, pauses
 from cli.session import Session
 from cli.source import Source
+from cli.state import State
+from provider.errors import PipeError
+from provider.restore import restore as provider
+from provider.restore.moments import Target
 from setup.paths import Paths
 from setup.toolchain import Toolchain
 
@@ -136,3 +145,106 @@ def test_what_an_up_would_meet_is_refused_before_the_stack_is_there(
     with pytest.raises(Obstacles, match="the disk is full"):
         restore.run(Session("new", Paths(root), {ALLOW_LOCAL: "1"}), WORDS, None)
     assert (called.asked, stackfile.path_of(root, "new").exists()) == ([], False)
+
+
+BEGUN = """\
+config:
+  pipe:environment: test
+  pipe:restore:
+    from: prod
+    name: then
+    passphrase:
+      secure: v1:x
+"""
+MADE = {"urn": f"urn:pulumi:new::pipe::pipe:cluster:Restore${RESTORE}::restore-done", "type": RESTORE}
+NETWORK = {"urn": f"urn:pulumi:new::pipe::{recover.NETWORK}::network", "type": recover.NETWORK}
+
+
+def failed(message: str, urn: str = MADE["urn"], severity: str = "error") -> dict[str, Any]:
+    """What Pulumi writes down of a resource that failed."""
+    return {
+        "sequence": 1,
+        "diagnosticEvent": {"urn": urn, "prefix": "error: ", "message": message, "severity": severity},
+    }
+
+
+PAUSED = failed('the restore of "prod" pauses at 2026-05-01 03:00:00+00: LSN 0/5\nHINT: look at it')
+REFUSED = failed('the repository of stack "prod" cannot restore 2100-01-01 00:00:00+00: it keeps …')
+
+
+@pytest.fixture
+def begun(
+    root: Path, pulumi: Callable[..., Pulumi], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]], Path]:
+    """A restore that pauses, in a container; then `pulumi up` fails with these events and leaves these resources."""
+
+    def begin(events: Sequence[Mapping[str, Any]], resources: Sequence[Mapping[str, Any]]) -> Path:
+        def failing(_: Session, arguments: Sequence[str]) -> int:
+            log = Path(arguments[arguments.index("--event-log") + 1])
+            log.write_text("".join(f"{json.dumps(event)}\n" for event in events) + '{"torn')
+            after.append(State(tuple(resources)))
+            return 255
+
+        pulumi()
+        after = [State((NETWORK,))]
+        monkeypatch.setattr(Session, "pulumi", failing)
+        monkeypatch.setattr(state, "read", lambda _: after[-1])
+        monkeypatch.setattr(recover, "recover", lambda _: after[-1])
+        monkeypatch.setattr(engine, "client", lambda: None)
+        monkeypatch.setattr(containers, "running", lambda *_: [{"Names": ["/pipe-new-restore"]}])
+        file = stackfile.path_of(root, "new")
+        file.write_text(BEGUN)
+        return file
+
+    return begin
+
+
+@pytest.mark.parametrize("asked", [["AT=2100-01-01 00:00:00+00", "PAUSE=yes"], ["AT=2026-05-01 12:00:00+09", "NAME=x"]])
+def test_a_refused_step_of_a_paused_restore_fails_and_keeps_its_former_target(
+    begun: Callable[..., Path], root: Path, capsys: pytest.CaptureFixture[str], asked: list[str]
+) -> None:
+    """The container of the pause runs on, which is no sign of success: a later PAUSE=no must not try the year 2100."""
+    file = begun([REFUSED], [NETWORK])
+    assert restore.run(Session("new", Paths(root), {}), asked, None) == 255
+    assert file.read_text() == BEGUN
+    assert capsys.readouterr().out == (
+        "the restore did not go on: it pauses where it did before; stacks/Pulumi.new.yaml has its former target again\n"
+    )
+
+
+def test_a_restore_that_comes_to_its_target_and_pauses_is_no_failure(
+    begun: Callable[..., Path], root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = begun([PAUSED, failed("update failed", "urn:pulumi:new::pipe::pulumi:pulumi:Stack::pipe-new")], [NETWORK])
+    assert restore.run(Session("new", Paths(root), {}), ["LSN=0/5", "PAUSE=yes"], None) == 0
+    assert "look        docker exec -it pipe-new-restore psql -d pipe" in capsys.readouterr().out
+    assert file.read_text() != BEGUN
+
+
+def test_a_failure_after_the_restore_keeps_the_target_that_the_stack_was_made_from(
+    begun: Callable[..., Path], root: Path
+) -> None:
+    file = begun([failed("no room", NETWORK["urn"])], [NETWORK, MADE])
+    assert restore.run(Session("new", Paths(root), {}), ["LSN=0/5", "PAUSE=no"], None) == 255
+    assert file.read_text() != BEGUN
+
+
+def test_what_the_provider_says_of_a_pause_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a sentence for people, and the only sign."""
+    there = SimpleNamespace(run=lambda *_: SimpleNamespace(code=1))
+    monkeypatch.setattr("provider.restore.restore.place", lambda *_, keep: nullcontext(there))
+    monkeypatch.setattr("provider.restore.look.configure", lambda *_: None)
+    monkeypatch.setattr("provider.restore.look.find", lambda *_: (None, Target()))
+    for step in ("clear", "fetch", "replay"):
+        monkeypatch.setattr(f"provider.restore.replay.{step}", lambda *_, **__: "0/5")
+    whose: Any = SimpleNamespace(stack="prod")
+    site: Any = SimpleNamespace(container="pipe-new-restore")
+    with pytest.raises(PipeError) as caught:
+        provider.restore(None, site, whose, Target(), pause=True)  # type: ignore[arg-type]
+    assert pauses([failed(str(caught.value))])
+
+
+def test_only_the_restores_own_error_tells_that_it_pauses() -> None:
+    words = 'the restore of "prod" pauses at LSN 0/5'
+    assert pauses([REFUSED, PAUSED])
+    assert not pauses([REFUSED, failed(words, severity="info"), failed(words, NETWORK["urn"]), {"summaryEvent": {}}])
