@@ -120,7 +120,7 @@ def dispatch(command: str, options: Sequence[str]) -> int:
 
             return restore.run(session, options, os.environ.get("LIKE"))
         case "restore-in-place":
-            from cli import inplace
+            from cli.inplace import run as inplace
 
             return inplace.run(session, options)
         case "rebuild-consensus":

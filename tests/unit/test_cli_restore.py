@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from cli import inplace, restore, source, stackfile
+from cli import restore, source, stackfile
 from cli.errors import UserError
+from cli.inplace import members, words
 from cli.session import Session
 from cli.source import Source
 from infra import repositories
@@ -51,7 +52,7 @@ def test_another_word_is_refused(word: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words",
+    "asked",
     [
         [],
         ["AT=x", "LSN=0/5"],
@@ -62,15 +63,15 @@ def test_another_word_is_refused(word: str, text: str) -> None:
         ["remove"],
     ],
 )
-def test_a_restore_in_place_is_one_thing(words: list[str]) -> None:
+def test_a_restore_in_place_is_one_thing(asked: list[str]) -> None:
     with pytest.raises(UserError, match="takes one of AT=, NAME= and LSN=, with or without TIMELINE="):
-        inplace.parse(words)
+        words.parse(asked)
 
 
 @pytest.mark.parametrize("word", ["AT", "NAME", "LSN", "TIMELINE", "REPOSITORY", "OLD"])
 def test_an_empty_value_is_not_the_end_of_the_archive(word: str) -> None:
     with pytest.raises(UserError) as caught:
-        inplace.parse([f"{word}="])
+        words.parse([f"{word}="])
     assert caught.value.text() == (
         f'error: "{word}=" says nothing to a restore in place\nHINT: give it a value, or leave it out.'
     )
@@ -94,8 +95,8 @@ def test_a_replica_that_lies_behind_may_still_read_the_archive(
     state: str, tags: dict[str, bool], follows: bool
 ) -> None:
     rows = [member("Leader", "running"), member("Replica", "streaming"), member("Replica", state, **tags)]
-    assert inplace.all_follow(rows) is follows
-    assert not inplace.all_follow(rows[1:]), "nobody leads"
+    assert members.all_follow(rows) is follows
+    assert not members.all_follow(rows[1:]), "nobody leads"
 
 
 def test_a_copied_file_does_not_begin_with_the_same_backup() -> None:

@@ -1,0 +1,51 @@
+"""The full backup after a restore in place: none of the old ones leads to what is written from now on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cli import source
+from cli.inplace.cluster import Cluster
+from cli.source import Source
+from cli.status import collect
+from provider.errors import PipeError
+from provider.pgbackrest.run import Result
+
+READY_SECONDS = 600
+_POLL_SECONDS = 0.5
+# pgBackRest's: archiving just began again; another command holds the lock for a moment.
+_NOT_YET = frozenset({50, 55, 56, 82, 87})
+
+
+def of_replicas(cluster: Cluster, read: Source) -> None:
+    """Take the one that replicas are made from, which must be of this timeline."""
+    number = source.first_to_answer(read, _info(cluster))
+    result = _take(cluster, number)
+    if result.code:
+        _, *others = cluster.members.values()
+        raise PipeError(
+            f"the restored member leads, but its full backup failed: {result.error}",
+            f"take it with {_command(cluster, number)}, then start the other members: "
+            f"docker start {' '.join(others) or '(there is none)'}",
+        )
+
+
+def _info(cluster: Cluster) -> Sequence[Mapping[str, Any]] | None:
+    return collect.backups(cluster.names.container("scheduler"))
+
+
+def _take(cluster: Cluster, number: int) -> Result:
+    print(f"  takes a full backup into repository {number}", flush=True)
+    words = (f"--stanza={cluster.session.stack}", f"--repo={number}", "--type=full", "--log-level-console=off")
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        result = cluster.run(cluster.names.container("scheduler"), "pgbackrest", *words, "backup")
+        if result.code == 0 or result.error_code not in _NOT_YET or time.monotonic() > deadline:
+            return result
+        time.sleep(_POLL_SECONDS)
+
+
+def _command(cluster: Cluster, number: int) -> str:
+    return f"STACK={cluster.session.stack} bin/pgbackrest --repo={number} --type=full backup"

@@ -1,0 +1,160 @@
+"""Taking a stack back, step by step; everything that can be refused is refused before anything stops.
+
+The cluster stops first, so that its archive is complete: whoever went back too far can go forward again, along the
+timeline that was left (TIMELINE=). Nothing is thrown away before OLD=remove.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from cli import source, up
+from cli.errors import UserError
+from cli.inplace import backups, members, obstacles, store, words
+from cli.inplace.cluster import Cluster
+from cli.obstacles.rules import ALLOW
+from cli.session import Session
+from cli.source import Source
+from infra import repositories
+from infra.paths import DATA_DIR, POSTGRES_HOME
+from provider.errors import PipeError
+from provider.restore import look, replay
+from provider.restore.kept import Backup
+from provider.restore.moments import Target
+from provider.restore.place import place, shell
+from provider.restore.restore import PROCESSES
+
+STOP_SECONDS = 130
+_OLD = f"{POSTGRES_HOME}/data-before-"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was found before the stop, and is done afterwards without looking again."""
+
+    read: Source
+    target: Target
+    backup: Backup
+    exact: Target
+    """The target as PostgreSQL is to be told it."""
+
+
+def run(session: Session, asked: Sequence[str]) -> int:
+    """Take the stack back, or remove what it had before."""
+    import docker
+    import requests
+
+    wanted = words.parse(asked)
+    target = words.target(wanted)
+    with up.alone(session):
+        cluster = Cluster.of(session)
+        try:
+            if "old" in wanted:
+                return _remove_old(cluster)
+            return _restore(cluster, target, wanted.get("repository"))
+        except PipeError as error:
+            raise UserError(error.message, " ".join(error.hints)) from None
+        except (docker.errors.DockerException, requests.RequestException) as error:
+            raise UserError(f"Docker's engine does not do it: {error}", "run the same command again.") from None
+
+
+def _restore(cluster: Cluster, target: Target, repository: str | None) -> int:
+    stack = cluster.session.stack
+    plan = _look(cluster, target, repository)
+    print(f'stack "{stack}" stops and goes back to {target.words}')
+    try:
+        _stop(cluster)
+        _make(cluster, plan)
+    except BaseException:
+        # Nothing was put in the data's place yet: the cluster goes on as it was.
+        _start(cluster, list(cluster.members.values()))
+        raise
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    _exchange(cluster, stamp)
+    first, *others = cluster.members.values()
+    _start(cluster, [first])
+    members.wait_for_leader(cluster)
+    backups.of_replicas(cluster, plan.read)
+    _start(cluster, others)
+    members.wait_for_followers(cluster)
+    print(
+        f'\nstack "{stack}" is at {target.words}, on a timeline of its own\n'
+        f"finish      make up STACK={stack} ARGS=--refresh   (passwords and migrations of today)\n"
+        f"go back     make restore-in-place STACK={stack} TIMELINE=<the one before>\n"
+        f"remove old  make restore-in-place STACK={stack} OLD=remove   ({_OLD}{stamp} of each member)"
+    )
+    return 0
+
+
+def _look(cluster: Cluster, target: Target, repository: str | None) -> Plan:
+    """Refuse what cannot be done, and find once what is to be done: a restore point may be far back in the WAL."""
+    stack = cluster.session.stack
+    read = source.find(cluster.session, stack, repository)
+    source.refuse_unreached(
+        read, "REPOSITORY=volume reads the volume." if source.VOLUME in read.listed else "then try again."
+    )
+    known = cluster.session.outputs().get("cluster") or {}
+    obstacles.refuse_missing(stack, cluster.members, known.get("members") or ())
+    store.require(cluster)
+    with place(cluster.context, cluster.site(0, read.repository)) as there:
+        look.configure(there, _whose(read))
+        backup, exact = look.find(cluster.context, there, _whose(read), target)
+        info = there.must("listing the backups", "pgbackrest", f"--stanza={stack}", "--output=json", "info")
+        size = obstacles.size_mb(info, stack, backup.label)
+        if cluster.session.environ.get(ALLOW) != "1":
+            obstacles.refuse_full(stack, obstacles.free_mb(there), size, len(cluster.members))
+    return Plan(read, target, backup, exact)
+
+
+def _whose(read: Source) -> look.Source:
+    return look.Source(read.stack, read.passphrase, PROCESSES, *repositories.to_read(read.settings))
+
+
+def _make(cluster: Cluster, plan: Plan) -> None:
+    """Restore beside the present data. What an interrupted run left is not trusted."""
+    context, whose = cluster.context, _whose(plan.read)
+    with place(context, cluster.site(0, plan.read.repository)) as there:
+        replay.clear(there)
+        replay.discard(there)
+        look.configure(there, whose)
+        replay.fetch(context, there, whose, plan.backup)
+        replay.replay(context, there, whose, plan.exact, pause=False)
+        replay.finish(there, aside=False)
+
+
+def _stop(cluster: Cluster) -> None:
+    """Stop the replicas, then the leader: nobody takes over, and all WAL is archived."""
+    prefix = f"{cluster.names.network}-"
+    leaders = {row["Member"] for row in cluster.rows() if row["Role"] == "Leader"}
+    for member in sorted(cluster.members.values(), key=lambda name: name.removeprefix(prefix) in leaders):
+        print(f"  stops {member}", flush=True)
+        cluster.api.stop(member, timeout=STOP_SECONDS)
+
+
+def _start(cluster: Cluster, names: Sequence[str]) -> None:
+    for name in names:
+        cluster.api.start(name)
+
+
+def _exchange(cluster: Cluster, stamp: str) -> None:
+    """Set the present data of every member aside, and have etcd forget whom it belonged to."""
+    script = 'if [ -e "$0" ]; then mv -T "$0" "$1"; fi'
+    for number in cluster.members:
+        with place(cluster.context, cluster.site(number)) as there:
+            there.must("setting the present data aside", *shell([script, DATA_DIR, f"{_OLD}{stamp}"]))
+    store.forget(cluster)
+
+
+def _remove_old(cluster: Cluster) -> int:
+    for member in cluster.members.values():
+        listed = cluster.run(member, "sh", "-c", f"du -shc {_OLD}* 2>/dev/null")
+        for line in listed.stdout.splitlines()[:-1]:
+            size, _, folder = line.partition("\t")
+            print(f"  removes {size} of {member}: {folder}")
+        done = cluster.run(member, "sh", "-c", f"rm -rf {_OLD}*")
+        if done.code:
+            raise PipeError(f'the old data of "{member}" cannot be removed: {done.error}')
+    print(f'the old data of stack "{cluster.session.stack}" is removed')
+    return 0

@@ -1,0 +1,131 @@
+"""What `make restore-in-place` does to a stack, and in which order: nothing stops before all that can be is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.errors import UserError
+from cli.inplace import obstacles, run
+from cli.inplace.cluster import numbered
+from cli.session import Session
+from provider.errors import PipeError
+from provider.pgbackrest.run import Result
+from setup.paths import Paths
+from tests.unit.imagined import Place, Stack, stand
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Stack]:
+    return partial(stand, monkeypatch)
+
+
+@pytest.fixture
+def take_back(tmp_path: Path) -> Callable[..., int]:
+    def take(words: Sequence[str] = ("NAME=then",), **environ: str) -> int:
+        return run.run(Session("dev", Paths(tmp_path), environ), words)
+
+    return take
+
+
+def steps(stack: Stack) -> list[str]:
+    return [step for step in stack.done if step != "remove"]
+
+
+def test_it_looks_once_then_stops_replicas_first_and_the_restored_member_leads(
+    made: Callable[..., Stack], take_back: Callable[..., int]
+) -> None:
+    stack = made()
+    assert take_back() == 0
+    assert steps(stack) == [
+        "find",
+        "stop pipe-dev-member-1",
+        "stop pipe-dev-member-0",
+        "restore",
+        "set aside 0",
+        "set aside 1",
+        "start pipe-dev-member-0",
+        "back up --repo=1",
+        "start pipe-dev-member-1",
+    ]
+    assert stack.data == {0: {"aside", "restored"}, 1: {"aside"}}
+    assert stack.forgotten == {"/service/dev/leader", "/service/dev/initialize"}
+
+
+REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
+    "the first member is missing": (
+        {"members": [1]},
+        'error: a restore in place needs every member of stack "dev", and there is no container "pipe-dev-member-0"\n'
+        "HINT: `make up STACK=dev ARGS=--refresh` makes what is missing; then run this again.",
+    ),
+    "members that the outputs know are missing": (
+        {"members": [0], "known": 3},
+        'error: a restore in place needs every member of stack "dev", and there is no container "pipe-dev-member-1" '
+        'and "pipe-dev-member-2"\n'
+        "HINT: `make up STACK=dev ARGS=--refresh` makes what is missing; then run this again.",
+    ),
+    "etcd is away": (
+        {"etcd_down": (0, 1, 2)},
+        'error: etcd of stack "dev" does not answer (pipe-dev-etcd-0, pipe-dev-etcd-1, pipe-dev-etcd-2), and without '
+        "it no restored member may lead\n"
+        "HINT: start it (docker start), or make it anew: docs/disaster-runbook.md, `make rebuild-consensus`; then run "
+        "this again",
+    ),
+    "the disk is too full": (
+        {"free_mb": 5023},
+        'error: the disk of stack "dev" has 5023 MB free, and a restore in place needs 5024 MB: a second copy of 2000 '
+        "MB for each of 2 members, and 1024 MB for WAL\n"
+        "HINT: free some space: `make restore-in-place STACK=dev OLD=remove` removes what earlier ones left; whoever "
+        "knows better runs it again with PIPE_IGNORE_FREE_SPACE=1",
+    ),
+    "the target is not kept": ({"fails": {"find": PipeError("not kept")}}, "error: not kept"),
+}
+
+
+@pytest.mark.parametrize(("about", "text"), REFUSALS.values(), ids=list(REFUSALS))
+def test_what_is_refused_stops_nothing(
+    made: Callable[..., Stack], take_back: Callable[..., int], about: dict[str, Any], text: str
+) -> None:
+    stack = made(**about)
+    with pytest.raises(UserError) as caught:
+        take_back()
+    assert caught.value.text() == text
+    assert [step for step in stack.done if step != "find"] == []
+
+
+def test_whoever_knows_better_goes_on_with_a_disk_that_seems_too_full(
+    made: Callable[..., Stack], take_back: Callable[..., int]
+) -> None:
+    made(free_mb=10)
+    assert take_back(PIPE_IGNORE_FREE_SPACE="1") == 0
+
+
+def test_numbers_come_from_names() -> None:
+    names = ["pipe-dev-member-10", "pipe-dev-member-2", "pipe-dev-member-2-config", "pipe-dev-two-member-1"]
+    assert numbered("dev", "member", names) == {2: "pipe-dev-member-2", 10: "pipe-dev-member-10"}
+
+
+def test_each_member_keeps_its_own_number_when_one_in_the_middle_is_gone_for_good(
+    made: Callable[..., Stack], take_back: Callable[..., int]
+) -> None:
+    stack = made(members=[0, 2], known=1, data={0: {"data"}, 2: {"data"}})
+    assert take_back() == 0
+    assert stack.data == {0: {"aside", "restored"}, 2: {"aside"}}
+
+
+def test_any_member_of_etcd_will_do(made: Callable[..., Stack], take_back: Callable[..., int]) -> None:
+    stack = made(etcd_down=(0, 2))
+    assert take_back() == 0
+    assert stack.forgotten == {"/service/dev/leader", "/service/dev/initialize"}
+
+
+def test_what_an_interrupted_run_left_counts_as_room(made: Callable[..., Stack]) -> None:
+    class Left(Place):
+        def run(self, *words: str) -> Result:
+            return Result(0, "300\t/restoring\n40\t/restored\n", "") if words[0] == "sh" else super().run(*words)
+
+    assert obstacles.free_mb(Left(made(free_mb=1000), 0)) == 1340  # type: ignore[arg-type]
