@@ -18,7 +18,7 @@ from cli.obstacles.rules import ALLOW
 from cli.session import Session
 from cli.source import Source
 from infra import repositories
-from infra.paths import DATA_DIR, POSTGRES_HOME
+from infra.paths import DATA_DIR, POSTGRES_HOME, SPOOL_DIR
 from provider.errors import PipeError
 from provider.restore import look, replay
 from provider.restore.kept import Backup
@@ -39,6 +39,8 @@ class Plan:
     backup: Backup
     exact: Target
     """The target as PostgreSQL is to be told it."""
+    whole: bool
+    """Whether the first member has data; it has none where an interrupted run set it aside."""
 
 
 def run(session: Session, asked: Sequence[str]) -> int:
@@ -67,9 +69,10 @@ def _restore(cluster: Cluster, target: Target, repository: str | None) -> int:
     try:
         _stop(cluster)
         _make(cluster, plan)
+        # Hours may have passed; while the data is where it was, all can go on as it was.
+        store.require(cluster)
     except BaseException:
-        # Nothing was put in the data's place yet: the cluster goes on as it was.
-        _start(cluster, list(cluster.members.values()))
+        _go_on(cluster, plan)
         raise
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     _exchange(cluster, stamp)
@@ -105,7 +108,8 @@ def _look(cluster: Cluster, target: Target, repository: str | None) -> Plan:
         size = obstacles.size_mb(info, stack, backup.label)
         if cluster.session.environ.get(ALLOW) != "1":
             obstacles.refuse_full(stack, obstacles.free_mb(there), size, len(cluster.members))
-    return Plan(read, target, backup, exact)
+        whole = there.run("test", "-e", f"{DATA_DIR}/PG_VERSION").code == 0
+    return Plan(read, target, backup, exact, whole)
 
 
 def _whose(read: Source) -> look.Source:
@@ -138,13 +142,40 @@ def _start(cluster: Cluster, names: Sequence[str]) -> None:
         cluster.api.start(name)
 
 
+def _go_on(cluster: Cluster, plan: Plan) -> None:
+    """Have the cluster go on as it was: nothing was put in the data's place yet."""
+    try:
+        with place(cluster.context, cluster.site(0)) as there:
+            # It may be what filled the disk, and then nothing would start beside it.
+            replay.clear(there)
+            replay.discard(there)
+            fetched = f"{SPOOL_DIR}/archive/{cluster.session.stack}/in"
+            there.must("removing the half copy", "rm", "-rf", look.RESTORING, fetched)
+    except PipeError as error:
+        volume = cluster.names.volume("member", 0)
+        print(f'  the half copy stays in volume "{volume}" ({look.RESTORING}): {error.message}', flush=True)
+    if plan.whole:
+        print("  starts every member as it was", flush=True)
+        _start(cluster, list(cluster.members.values()))
+    else:
+        # Started without data, the first member would begin with an empty database.
+        print(f"  the members stay stopped: an interrupted run has set their data aside ({_OLD}…)", flush=True)
+
+
 def _exchange(cluster: Cluster, stamp: str) -> None:
     """Set the present data of every member aside, and have etcd forget whom it belonged to."""
     script = 'if [ -e "$0" ]; then mv -T "$0" "$1"; fi'
-    for number in cluster.members:
-        with place(cluster.context, cluster.site(number)) as there:
-            there.must("setting the present data aside", *shell([script, DATA_DIR, f"{_OLD}{stamp}"]))
-    store.forget(cluster)
+    try:
+        for number in cluster.members:
+            with place(cluster.context, cluster.site(number)) as there:
+                there.must("setting the present data aside", *shell([script, DATA_DIR, f"{_OLD}{stamp}"]))
+        store.forget(cluster)
+    except PipeError as error:
+        raise PipeError(
+            f"{error.message}; the members stay stopped, what they had is in {_OLD}{stamp}",
+            *(f"{hint};" for hint in error.hints),
+            "when the cause is gone, run the same command again: it begins anew and goes on to the end",
+        ) from None
 
 
 def _remove_old(cluster: Cluster) -> int:

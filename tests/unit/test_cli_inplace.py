@@ -15,6 +15,7 @@ from cli.inplace.cluster import numbered
 from cli.session import Session
 from provider.errors import PipeError
 from provider.pgbackrest.run import Result
+from provider.restore import replay
 from setup.paths import Paths
 from tests.unit.imagined import Place, Stack, stand
 
@@ -121,6 +122,60 @@ def test_any_member_of_etcd_will_do(made: Callable[..., Stack], take_back: Calla
     stack = made(etcd_down=(0, 2))
     assert take_back() == 0
     assert stack.forgotten == {"/service/dev/leader", "/service/dev/initialize"}
+
+
+@pytest.mark.parametrize("failing", ["stop pipe-dev-member-0", "restore"])
+@pytest.mark.parametrize("error", [PipeError("no space left on device"), KeyboardInterrupt()], ids=["full", "Ctrl-C"])
+def test_a_restore_that_fails_leaves_no_half_copy_and_the_stack_goes_on(
+    made: Callable[..., Stack], take_back: Callable[..., int], failing: str, error: Exception
+) -> None:
+    """The half copy may be what filled the disk: it goes before anything starts."""
+    stack = made(fails={failing: error})
+    with pytest.raises((UserError, KeyboardInterrupt)):
+        take_back()
+    assert stack.data == {0: {"data"}, 1: {"data"}}
+    assert steps(stack)[-2:] == ["start pipe-dev-member-0", "start pipe-dev-member-1"]
+    if failing == "restore":
+        assert steps(stack)[-3] == "remove restoring"
+
+
+def test_etcd_that_went_away_meanwhile_leaves_the_data_where_it_was(
+    made: Callable[..., Stack], take_back: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = made()
+
+    def away(there: Place, *, aside: bool) -> None:
+        there.content.add("restored")
+        stack.etcd_down = (0, 1, 2)
+
+    monkeypatch.setattr(replay, "finish", away)
+    with pytest.raises(UserError, match="etcd of stack"):
+        take_back()
+    assert stack.data == {0: {"data"}, 1: {"data"}}
+    assert steps(stack)[-1] == "start pipe-dev-member-1"
+
+
+def test_a_run_after_an_interrupted_one_that_fails_starts_nobody_without_data(
+    made: Callable[..., Stack], take_back: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first member would begin with an empty database, and the others would follow it."""
+    stack = made(data={0: {"aside"}, 1: {"data"}}, fails={"restore": PipeError("no space left on device")})
+    with pytest.raises(UserError, match="no space left on device"):
+        take_back()
+    assert not [step for step in stack.done if step.startswith("start")]
+    assert "the members stay stopped: an interrupted run has set their data aside" in capsys.readouterr().out
+
+
+def test_what_fails_once_the_data_is_aside_says_how_to_go_on(
+    made: Callable[..., Stack], take_back: Callable[..., int]
+) -> None:
+    made(fails={"set aside 1": PipeError("the engine is gone", "start it")})
+    with pytest.raises(UserError) as caught:
+        take_back()
+    assert caught.value.fact.startswith("the engine is gone; the members stay stopped, what they had is in ")
+    assert caught.value.hint == (
+        "start it; when the cause is gone, run the same command again: it begins anew and goes on to the end"
+    )
 
 
 def test_what_an_interrupted_run_left_counts_as_room(made: Callable[..., Stack]) -> None:
