@@ -39,6 +39,8 @@ class Plan:
     backup: Backup
     exact: Target
     """The target as PostgreSQL is to be told it."""
+    size_mb: int
+    """How large the backup's database is."""
     whole: bool
     """Whether the first member has data; it has none where an interrupted run set it aside."""
 
@@ -81,7 +83,7 @@ def _restore(cluster: Cluster, target: Target, repository: str | None) -> int:
     members.wait_for_leader(cluster)
     backups.of_replicas(cluster, plan.read)
     _start(cluster, others)
-    members.wait_for_followers(cluster)
+    members.wait_for_followers(cluster, plan.size_mb)
     print(
         f'\nstack "{stack}" is at {target.words}, on a timeline of its own\n'
         f"finish      make up STACK={stack} ARGS=--refresh   (passwords and migrations of today)\n"
@@ -109,7 +111,7 @@ def _look(cluster: Cluster, target: Target, repository: str | None) -> Plan:
         if cluster.session.environ.get(ALLOW) != "1":
             obstacles.refuse_full(stack, obstacles.free_mb(there), size, len(cluster.members))
         whole = there.run("test", "-e", f"{DATA_DIR}/PG_VERSION").code == 0
-    return Plan(read, target, backup, exact, whole)
+    return Plan(read, target, backup, exact, size, whole)
 
 
 def _whose(read: Source) -> look.Source:

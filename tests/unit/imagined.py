@@ -173,5 +173,6 @@ def stand(monkeypatch: pytest.MonkeyPatch, **about: Any) -> Stack:
     monkeypatch.setattr(replay, "replay", stack.replayed)
     monkeypatch.setattr(replay, "finish", finished)
     monkeypatch.setattr(members, "POLL_SECONDS", 0)
+    monkeypatch.setattr(members, "MEASURE_SECONDS", 0)
     monkeypatch.setattr(backups, "READY_SECONDS", 0)
     return stack

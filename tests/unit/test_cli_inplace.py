@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from cli.errors import UserError
-from cli.inplace import obstacles, run
+from cli.inplace import members, obstacles, run
 from cli.inplace.cluster import numbered
 from cli.session import Session
 from provider.errors import PipeError
@@ -175,6 +177,40 @@ def test_what_fails_once_the_data_is_aside_says_how_to_go_on(
     assert caught.value.fact.startswith("the engine is gone; the members stay stopped, what they had is in ")
     assert caught.value.hint == (
         "start it; when the cause is gone, run the same command again: it begins anew and goes on to the end"
+    )
+
+
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five minutes pass whenever somebody looks at the clock."""
+    moments = count(0, 300)
+    clock = SimpleNamespace(monotonic=lambda: next(moments), sleep=lambda _: None)
+    monkeypatch.setattr(members, "time", clock)
+
+
+def test_as_long_as_copies_grow_they_are_waited_for(
+    made: Callable[..., Stack],
+    take_back: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    hurry(monkeypatch)
+    made(moving=[{"pipe-dev-member-1": size} for size in range(0, 2000, 100)])
+    assert take_back() == 0
+    assert "  pipe-dev-member-1 has 1900 of about 2000 MB\n" in capsys.readouterr().out
+
+
+def test_a_copy_that_stands_still_is_named(
+    made: Callable[..., Stack], take_back: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurry(monkeypatch)
+    # It begins anew again and again.
+    made(moving=[{"pipe-dev-member-1": size} for size in [0, 500, 900] * 9])
+    with pytest.raises(UserError) as caught:
+        take_back()
+    assert caught.value.text() == (
+        "error: the stack is restored and its primary serves, but for 600 s nothing has moved at pipe-dev-member-1; "
+        "the members are: {'member-0': ('Leader', 'running'), 'member-1': ('Replica', 'creating replica')}\n"
+        "HINT: the logs say why: docker logs pipe-dev-member-1; a member follows by itself once the cause is gone"
     )
 
 
