@@ -1,4 +1,4 @@
-"""The full backup after a restore in place: none of the old ones leads to what is written from now on."""
+"""The full backups after a restore in place: none of the old ones leads to what is written from now on."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _POLL_SECONDS = 0.5
 _NOT_YET = frozenset({50, 55, 56, 82, 87})
 
 
-def of_replicas(cluster: Cluster, read: Source) -> None:
-    """Take the one that replicas are made from, which must be of this timeline."""
+def of_replicas(cluster: Cluster, read: Source) -> int:
+    """Take the one that replicas are made from, which must be of this timeline; returns its repository's number."""
     number = source.first_to_answer(read, _info(cluster))
     result = _take(cluster, number)
     if result.code:
@@ -30,10 +30,38 @@ def of_replicas(cluster: Cluster, read: Source) -> None:
             f"take it with {_command(cluster, number)}, then start the other members: "
             f"docker start {' '.join(others) or '(there is none)'}",
         )
+    return number
+
+
+def of_others(cluster: Cluster, read: Source, taken: int) -> list[str]:
+    """Take one in every other repository; returns a sentence for each that has none now.
+
+    The newest backup there may have been made after the moment that the stack went back to: no drill of it can pass.
+    """
+    away = collect.silent(_info(cluster) or ())
+    lacking = []
+    for number in range(1, len(read.listed) + 1):
+        if number == taken:
+            continue
+        reason = away.get(number) or _refused(cluster, number)
+        if reason:
+            lacking.append(
+                f"repository {number} ({read.listed[number - 1]}) has no full backup of this timeline: {reason}\n"
+                f"take it     {_command(cluster, number)}   (when the repository answers)"
+            )
+    return lacking
 
 
 def _info(cluster: Cluster) -> Sequence[Mapping[str, Any]] | None:
     return collect.backups(cluster.names.container("scheduler"))
+
+
+def _refused(cluster: Cluster, number: int) -> str:
+    try:
+        result = _take(cluster, number)
+    except PipeError as error:
+        return error.message
+    return result.error if result.code else ""
 
 
 def _take(cluster: Cluster, number: int) -> Result:

@@ -81,15 +81,19 @@ def _restore(cluster: Cluster, target: Target, repository: str | None) -> int:
     first, *others = cluster.members.values()
     _start(cluster, [first])
     members.wait_for_leader(cluster)
-    backups.of_replicas(cluster, plan.read)
+    taken = backups.of_replicas(cluster, plan.read)
     _start(cluster, others)
-    members.wait_for_followers(cluster, plan.size_mb)
+    late = _wait(cluster, plan)
+    lacking = backups.of_others(cluster, plan.read, taken)
     print(
         f'\nstack "{stack}" is at {target.words}, on a timeline of its own\n'
         f"finish      make up STACK={stack} ARGS=--refresh   (passwords and migrations of today)\n"
         f"go back     make restore-in-place STACK={stack} TIMELINE=<the one before>\n"
         f"remove old  make restore-in-place STACK={stack} OLD=remove   ({_OLD}{stamp} of each member)"
     )
+    print("\n".join(lacking), end="\n" if lacking else "")
+    if late:
+        raise late
     return 0
 
 
@@ -178,6 +182,18 @@ def _exchange(cluster: Cluster, stamp: str) -> None:
             *(f"{hint};" for hint in error.hints),
             "when the cause is gone, run the same command again: it begins anew and goes on to the end",
         ) from None
+
+
+def _wait(cluster: Cluster, plan: Plan) -> PipeError | None:
+    """Return what became of members that do not follow: the other repositories are to have their backups all the same.
+
+    That waits until all follow, or a backup would wait for a replica that is not there yet.
+    """
+    try:
+        members.wait_for_followers(cluster, plan.size_mb)
+    except PipeError as error:
+        return error
+    return None
 
 
 def _remove_old(cluster: Cluster) -> int:

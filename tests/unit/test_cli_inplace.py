@@ -15,6 +15,7 @@ from cli.errors import UserError
 from cli.inplace import members, obstacles, run
 from cli.inplace.cluster import numbered
 from cli.session import Session
+from cli.status import collect
 from provider.errors import PipeError
 from provider.pgbackrest.run import Result
 from provider.restore import replay
@@ -180,6 +181,26 @@ def test_what_fails_once_the_data_is_aside_says_how_to_go_on(
     )
 
 
+def test_every_repository_that_answers_gets_a_full_backup_and_the_others_are_named(
+    made: Callable[..., Stack],
+    take_back: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stack = made(listed=("volume", "s3", "sftp", "s3"), fails={"back up --repo=4": PipeError("it is gone")})
+    status = [{"key": 3, "status": {"code": 99, "message": "no route"}}]
+    monkeypatch.setattr(collect, "backups", lambda _: [{"repo": status}])
+    assert take_back() == 0
+    taken = [step for step in stack.done if step.startswith("back up")]
+    assert taken == ["back up --repo=1", "back up --repo=2", "back up --repo=4"]
+    # Those that replicas are not made from come when every member is there.
+    assert stack.done.index("start pipe-dev-member-1") < stack.done.index("back up --repo=2")
+    text = capsys.readouterr().out
+    assert "\nrepository 3 (sftp) has no full backup of this timeline: no route\n" in text
+    assert "\nrepository 4 (s3) has no full backup of this timeline: [103] it is gone\n" in text
+    assert "repository 2 (s3)" not in text
+
+
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Five minutes pass whenever somebody looks at the clock."""
     moments = count(0, 300)
@@ -199,12 +220,12 @@ def test_as_long_as_copies_grow_they_are_waited_for(
     assert "  pipe-dev-member-1 has 1900 of about 2000 MB\n" in capsys.readouterr().out
 
 
-def test_a_copy_that_stands_still_is_named(
+def test_a_copy_that_stands_still_is_named_and_the_other_repositories_are_served_all_the_same(
     made: Callable[..., Stack], take_back: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hurry(monkeypatch)
     # It begins anew again and again.
-    made(moving=[{"pipe-dev-member-1": size} for size in [0, 500, 900] * 9])
+    stack = made(listed=("volume", "s3"), moving=[{"pipe-dev-member-1": size} for size in [0, 500, 900] * 9])
     with pytest.raises(UserError) as caught:
         take_back()
     assert caught.value.text() == (
@@ -212,6 +233,7 @@ def test_a_copy_that_stands_still_is_named(
         "the members are: {'member-0': ('Leader', 'running'), 'member-1': ('Replica', 'creating replica')}\n"
         "HINT: the logs say why: docker logs pipe-dev-member-1; a member follows by itself once the cause is gone"
     )
+    assert stack.done[-1] == "back up --repo=2"
 
 
 def test_what_an_interrupted_run_left_counts_as_room(made: Callable[..., Stack]) -> None:
