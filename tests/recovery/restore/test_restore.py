@@ -177,6 +177,12 @@ def test_a_restore_pauses_goes_further_and_becomes_a_stack(written: Written, mom
         assert rows(stack, "restore") == written.before_the_point
         assert "read-only transaction" in stack.execute("restore", "psql", "-d", "pipe", "-c", "CREATE TABLE t ()")[1]
 
+        paused, asked = stack.container("restore").id, stack.file.read_text()
+        refused = restore(stack, "AT=2100-01-01 00:00:00+00", "PAUSE=yes")
+        assert refused.returncode != 0
+        assert "cannot restore 2100-01-01 00:00:00+00: it keeps " in refused.stdout + refused.stderr
+        assert (stack.container("restore").id, stack.file.read_text()) == (paused, asked), "it pauses where it did"
+
         page.run("go further", stack, **words, at=shown(moment))
         assert rows(stack, "restore") == written.by(moment), shown(moment)
 

@@ -246,6 +246,30 @@ def test_a_moment_that_is_not_kept_stops_nothing(stack: Stack) -> None:
     assert started(stack) == before
 
 
+@pytest.mark.long
+def test_what_it_will_need_is_missed_before_anything_stops(stack: Stack) -> None:
+    """Here etcd, which alone can say that the restored member may lead, and a member that is gone."""
+    go_back = ("make", "restore-in-place", f"STACK={stack.name}", "TIMELINE=2")
+    before = started(stack)
+    stack.container("etcd-0").stop()
+    try:
+        without_etcd = stack.run(*go_back)
+    finally:
+        stack.container("etcd-0").start()
+    stack.container("member-1").remove(force=True)
+    try:
+        without_member = stack.run(*go_back)
+    finally:
+        succeeded(stack.run("make", "up", f"STACK={stack.name}", "ARGS=--refresh", timeout=timeouts.UP))
+    assert without_etcd.returncode != 0
+    assert f'error: etcd of stack "{stack.name}" does not answer' in without_etcd.stderr
+    assert without_member.returncode != 0
+    assert f'there is no container "pipe-{stack.name}-member-1"' in without_member.stderr
+    assert "Traceback" not in without_etcd.stderr + without_member.stderr
+    name = f"pipe-{stack.name}-member-0"
+    assert started(stack)[name] == before[name]
+
+
 def test_a_pending_migration_is_applied(stack: Stack, tmp_path: Path) -> None:
     """From another checkout that has one more. The last test: it would be missing in this one from here on."""
     ahead = replace(stack, root=tmp_path / "checkout")
