@@ -142,6 +142,7 @@ def full(repositories: Repositories, room_mb: int = 0) -> Iterator[None]:
         repositories.sftp.must("rm", f"{folder}/filler")
 
 
+@pytest.mark.long
 def test_a_repository_that_is_away_is_told_before_the_bound_is_reached(repositories: Repositories) -> None:
     with writes_go_on(repositories, S3), stopped(repositories):
         wait_for_the_alert(repositories)
