@@ -23,6 +23,8 @@ def run(doing: str, command: Sequence[str]) -> str:
 
 
 def reason(text: str) -> str:
-    """Return pgBackRest's first error, or else the first line that says something."""
-    match = _ERROR.search(text)
-    return match[1] if match else next((line.strip() for line in text.splitlines() if line.strip()), "")
+    """Return pgBackRest's first error, or else the first line that says something; with the next, if it only names."""
+    if match := _ERROR.search(text):
+        return match[1]
+    first, *others = [" ".join(line.split()) for line in text.splitlines() if line.strip()] or [""]
+    return f"{first} {others[0]}" if others and first.endswith(":") else first

@@ -105,6 +105,10 @@ def test_what_is_no_repositorys_problem_fails_the_drill_of_each() -> None:
 
 def test_a_program_that_fails_is_quoted() -> None:
     assert reason("P00  ERROR: [026]: raised from local-2\n") == "[026]: raised from local-2"
+    amcheck = 'btree index "pipe.by_key":\n    ERROR:  heap tuple (0,1) lacks matching index tuple\n    HINT: x\n'
+    assert reason(amcheck) == 'btree index "pipe.by_key": ERROR: heap tuple (0,1) lacks matching index tuple'
+    assert reason("\n  pg_checksums: error: wrong\nmore\n") == "pg_checksums: error: wrong"
+    assert reason("") == ""
     with pytest.raises(Failed, match=r"^looking failed: no such thing$"):
         run("looking", ["sh", "-c", "echo no such thing >&2; exit 3"])
     with pytest.raises(Failed, match=r"^looking failed: it ended with 3$"):
