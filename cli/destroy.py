@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from cli import connect, engine, losses, recover, stackfile, state
 from cli.environment import SHARED
 from cli.errors import UserError
+from cli.rehearse import copy
 from cli.session import Ended, Session
 from cli.state import State
 from infra.naming import Names
@@ -29,7 +30,7 @@ def run(session: Session, arguments: Sequence[str]) -> int:
         return _absent(session)
     refuse_protected(session, known)
     connect.provide_known_authority(session)
-    _remove_paused(session.stack)
+    _remove_guests(session.stack)
     ended = session.watch(["destroy", "--yes", "--skip-preview", "--stack", session.stack])
     destroyed = ended.status == 0
     if not destroyed:
@@ -61,11 +62,11 @@ def refuse_protected(session: Session, known: State) -> None:
         )
 
 
-def _remove_paused(stack: str) -> None:
-    """Remove a restore that pauses: Pulumi does not know it, and it holds on to the first member's volume."""
-    name = Names(stack).container("restore")
-    api = engine.client()
-    engine.remove(api, [thing for thing in engine.labelled(api, stack) if thing.name == name])
+def _remove_guests(stack: str) -> None:
+    """Remove a restore that pauses, and rehearsals: Pulumi does not know them, and they hold on to volumes."""
+    paused, api = Names(stack).container("restore"), engine.client()
+    guests = [one for one in engine.labelled(api, stack) if one.name == paused or copy.is_one(stack, one.name)]
+    engine.remove(api, guests)
 
 
 def _refuse_the_rest(session: Session, ended: Ended) -> None:

@@ -19,14 +19,27 @@ _POLL_SECONDS = 0.5
 _NOT_YET = frozenset({50, 55, 56, 82, 87})
 
 
+def require(cluster: Cluster) -> None:
+    """Raise PipeError unless the scheduler runs: it takes the backup of which replicas are made."""
+    name = cluster.names.container("scheduler")
+    try:
+        if cluster.run(name, "true").code == 0:
+            return
+    except PipeError:
+        pass
+    raise PipeError(
+        f'"{name}" does not run, which takes the backup that a restore in place ends with',
+        f"`make up STACK={cluster.session.stack} ARGS=--refresh` starts it; then run this again",
+    )
+
+
 def of_replicas(cluster: Cluster, read: Source) -> int:
     """Take the one that replicas are made from, which must be of this timeline; returns its repository's number."""
     number = source.first_to_answer(read, _info(cluster))
-    result = _take(cluster, number)
-    if result.code:
+    if reason := _refused(cluster, number):
         _, *others = cluster.members.values()
         raise PipeError(
-            f"the restored member leads, but its full backup failed: {result.error}",
+            f"the restored member leads, but its full backup failed: {reason}",
             f"take it with {_command(cluster, number)}, then start the other members: "
             f"docker start {' '.join(others) or '(there is none)'}",
         )

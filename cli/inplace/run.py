@@ -107,6 +107,7 @@ def _look(cluster: Cluster, target: Target, repository: str | None) -> Plan:
     known = cluster.session.outputs().get("cluster") or {}
     obstacles.refuse_missing(stack, cluster.members, known.get("members") or ())
     store.require(cluster)
+    backups.require(cluster)
     with place(cluster.context, cluster.site(0, read.repository)) as there:
         look.configure(there, _whose(read))
         backup, exact = look.find(cluster.context, there, _whose(read), target)
@@ -129,7 +130,7 @@ def _make(cluster: Cluster, plan: Plan) -> None:
         replay.clear(there)
         replay.discard(there)
         look.configure(there, whose)
-        replay.fetch(context, there, whose, plan.backup)
+        replay.fetch(context, there, whose, plan.backup, plan.exact)
         replay.replay(context, there, whose, plan.exact, pause=False)
         replay.finish(there, aside=False)
 
@@ -162,10 +163,23 @@ def _go_on(cluster: Cluster, plan: Plan) -> None:
         print(f'  the half copy stays in volume "{volume}" ({look.RESTORING}): {error.message}', flush=True)
     if plan.whole:
         print("  starts every member as it was", flush=True)
-        _start(cluster, list(cluster.members.values()))
+        for name in cluster.members.values():
+            _start_again(cluster, name)
     else:
         # Started without data, the first member would begin with an empty database.
         print(f"  the members stay stopped: an interrupted run has set their data aside ({_OLD}…)", flush=True)
+
+
+def _start_again(cluster: Cluster, name: str) -> None:
+    """Start a member that may still be about to stop, which it goes on to do whoever waits for it."""
+    import docker
+    import requests
+
+    try:
+        cluster.api.stop(name, timeout=STOP_SECONDS)
+        cluster.api.start(name)
+    except (docker.errors.DockerException, requests.RequestException) as error:
+        print(f"  {name} does not start: {error}", flush=True)
 
 
 def _exchange(cluster: Cluster, stamp: str) -> None:
@@ -197,6 +211,13 @@ def _wait(cluster: Cluster, plan: Plan) -> PipeError | None:
 
 
 def _remove_old(cluster: Cluster) -> int:
+    rows = cluster.rows()
+    if len(rows) != len(cluster.members) or not members.all_follow(rows):
+        stack = cluster.session.stack
+        raise PipeError(
+            f'the old data of stack "{stack}" stays: it may be all that there is while not every member serves',
+            f"see what is wrong with `make status STACK={stack}`, and run this again when all is well",
+        )
     for member in cluster.members.values():
         listed = cluster.run(member, "sh", "-c", f"du -shc {_OLD}* 2>/dev/null")
         for line in listed.stdout.splitlines()[:-1]:

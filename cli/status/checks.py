@@ -138,9 +138,9 @@ def period(schedule: str) -> timedelta:
 
 
 def archiving(archived: datetime | None, failed: datetime | None, wal: str | None, waiting: int, now: datetime) -> Line:
-    """WAL archiving: a failure newer than the last success is one that goes on."""
+    """WAL archiving: a failure newer than the last success is one that goes on, unless another member archived it."""
     last = f"{wal}, {ago(now - archived)}" if archived else "none yet"
-    if failed and (archived is None or failed > archived):
+    if waiting and failed and (archived is None or failed > archived):
         return Line(False, "WAL archived", f"{last}; failing since then, {waiting} segments wait")
     return Line(archived is not None, "WAL archived", last)
 

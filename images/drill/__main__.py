@@ -44,9 +44,10 @@ def main(stanza: str) -> int:
         print("another drill is running", file=sys.stderr)
         return 1
     drill = Drill()
-    repositories = _guarded(drill.problems, lambda: Repository.every(stanza)) or []
-    if not repositories:
+    found = _guarded(drill.problems, lambda: Repository.every(stanza))
+    if found == []:
         drill.problems.append("there is no repository in the configuration")
+    repositories = found or []
     drill.results += [Result(repository.number) for repository in repositories]
     # Before the mark: what is restored has to reach it, and hours may pass until the last repository has its turn.
     backups = [_newest(repository, result) for repository, result in zip(repositories, drill.results, strict=True)]

@@ -133,9 +133,22 @@ def runs(backups: Sequence[Backup], files: Sequence[str]) -> list[Run]:
 
 
 def lineage(timeline: int, history: str) -> Lineage:
-    """Return the timelines that lead to this one, by its history file."""
+    """Return the timelines that lead to this one, by its history file.
+
+    Each ends where the first of the later ones begins: who goes back twice, the second time further, leaves a timeline
+    before the position at which it was left first, and the file keeps both.
+    """
     rows = [line.split() for line in history.splitlines() if line.strip() and not line.startswith("#")]
-    return {int(row[0]): parse_lsn(row[1]) or 0 for row in rows} | {timeline: _END}
+    ends, last = {timeline: _END}, _END
+    for row in reversed(rows):
+        last = min(last, parse_lsn(row[1]) or 0)
+        ends[int(row[0])] = last
+    return ends
+
+
+def beginning(history: str) -> int:
+    """Return the position at which a timeline began, by its history file."""
+    return max((end for end in lineage(0, history).values() if end != _END), default=0)
 
 
 def reachable(backups: Sequence[Backup], line: Lineage) -> tuple[Backup, ...]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from provider.errors import PipeError
 from provider.resource import Context
 from provider.restore import kept as keep
-from provider.restore.kept import Backup, Kept, Lineage, Run, Stanza
+from provider.restore.kept import Backup, Kept, Run, Stanza
 from provider.restore.moments import Target
 from provider.restore.place import CONF, CONFIG_DIR, HOME, ROOT, Place, shell
 
@@ -85,29 +85,40 @@ def find(context: Context, place: Place, source: Source, target: Target) -> tupl
     listed = [f"{home}/{name}" for name in names]
     files = keep.segments(listed)
     timeline = target.timeline or max(map(keep.timeline_of, files), default=1)
-    history = f"{home}/{timeline:08X}.history"
-    # The first timeline of a cluster has none in its archive.
-    line = keep.lineage(timeline, _file(place, source, history) if history in listed else "")
+    line = keep.lineage(timeline, _history(place, source, home, timeline, listed))
     way = keep.followed(files, line)
     if timeline not in map(keep.timeline_of, way):
         raise PipeError(
             f'the repository of stack "{source.stack}" has no WAL of timeline {timeline}', "leave restore.timeline out"
         )
-    aside = [file for file in files if keep.timeline_of(file) in line and file not in set(way)]
+    on_the_way = set(way)
+    aside = [file for file in files if file not in on_the_way]
     runs = keep.runs(keep.reachable(found.backups, line), way)
     parts = [_kept(place, source, run) for run in runs]
-    exact = target
+    # What was decided here is what is followed, also when another timeline begins meanwhile.
+    exact = replace(target, timeline=timeline)
     if target.name is not None:
         position = _position(context, place, source, way, target.name)
         if position is None:
             raise keep.unknown_point(parts, source.stack, target.name, sorted(set(map(keep.timeline_of, aside))))
-        exact = Target(lsn=position, timeline=target.timeline)
+        exact = Target(lsn=position, timeline=timeline)
     if target.at is not None:
-        _refuse_left(place, source, line, aside, target)
+        for other in sorted(set(map(keep.timeline_of, aside))):
+            begins = line.get(other)
+            if begins is None:
+                begins = keep.beginning(_history(place, source, home, other, listed))
+            mine = [file for file in aside if keep.timeline_of(file) == other]
+            _refuse_left(place, source, mine, begins, target)
     backup = keep.choose(parts, source.stack, exact)
     if runs[-1].files[-1] != way[-1] and target.at is None and exact.lsn is None:
         context.warning(f"WAL is missing behind {runs[-1].files[-1].rpartition('/')[2][:24]}: the restore ends there")
     return backup, exact
+
+
+def _history(place: Place, source: Source, home: str, timeline: int, listed: Sequence[str]) -> str:
+    """Return a timeline's history; the first one of a cluster has none in its archive."""
+    file = f"{home}/{timeline:08X}.history"
+    return _file(place, source, file) if file in listed else ""
 
 
 def _stanza(place: Place, source: Source) -> Stanza:
@@ -147,15 +158,16 @@ def _last_commit(place: Place, source: Source, files: Sequence[str]) -> datetime
     return None
 
 
-def _refuse_left(place: Place, source: Source, line: Lineage, aside: Sequence[str], target: Target) -> None:
-    """Refuse a moment whose commits lie on a timeline that was left, though what is restored has its time as well."""
-    for timeline in sorted(set(map(keep.timeline_of, aside))):
-        mine = [file for file in aside if keep.timeline_of(file) == timeline]
-        dumps = (_dump(place, source.stack, [file], *_COMMITS) for file in mine[:_SEGMENTS_WITHOUT_COMMIT])
-        first = next((at for at in (keep.first_commit(dump, line[timeline]) for dump in dumps) if at), None)
-        last = _last_commit(place, source, mine) if first else None
-        if target.at and first and last and first <= target.at <= last:
-            raise keep.left(source.stack, target, timeline, first, last)
+def _refuse_left(place: Place, source: Source, files: Sequence[str], begins: int, target: Target) -> None:
+    """Refuse a moment that another way has, from a position on, though the one that is restored has its time as well.
+
+    :param files: segments of one timeline, in the order of their names.
+    """
+    dumps = (_dump(place, source.stack, [file], *_COMMITS) for file in files[:_SEGMENTS_WITHOUT_COMMIT])
+    first = next((at for at in (keep.first_commit(dump, begins) for dump in dumps) if at), None)
+    last = _last_commit(place, source, files) if first else None
+    if target.at and first and last and first <= target.at <= last:
+        raise keep.left(source.stack, target, keep.timeline_of(files[0]), first, last)
 
 
 def _position(context: Context, place: Place, source: Source, files: Sequence[str], name: str) -> int | None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from provider import engine
 from provider.errors import PipeError
 from provider.resource import Context
 from provider.restore.kept import Backup
@@ -19,6 +20,8 @@ RESTORED = f"{HOME}/restored"
 _BEGUN = f"{HOME}/restoring.from"
 _SIGNAL = f"{RESTORING}/recovery.signal"
 _SETTINGS, _LOG = "/tmp/postgresql.conf", "/tmp/postgresql.log"
+# What is in memory goes to the disk, however slow that is.
+_STOP = ("pg_ctl", "-D", RESTORING, "-m", "fast", "-w", "-t", "3600", "stop")
 _POLL_SECONDS = 0.2
 _ASIDE = Path(__file__).with_name("aside.sql")
 # A standby must have room for what the primary may do; each as pg_controldata calls it.
@@ -81,13 +84,13 @@ def settings(least: Sizes, source: Source, target: Target, *, pause: bool) -> st
     return "".join(f"{name} = '{value}'\n" for name, value in lines.items())
 
 
-def fetch(context: Context, place: Place, source: Source, backup: Backup) -> None:
+def fetch(context: Context, place: Place, source: Source, backup: Backup, target: Target) -> None:
     """Restore the backup, unless a restore of the same one paused here: then it goes on from there."""
     # No server runs here yet: what says so is left of one that was killed, and pgBackRest would refuse to go on.
     place.must("clearing the way", "rm", "-f", f"{RESTORING}/postmaster.pid")
     # What was promoted already has reached its end, and cannot go on to another target.
     paused = 'test "$(cat "$0")" = "$1" && test -e "$2"'
-    if place.run(*shell([paused, _BEGUN, _origin(source, backup), _SIGNAL])).code == 0:
+    if place.run(*shell([paused, _BEGUN, _origin(source, backup, target), _SIGNAL])).code == 0:
         context.progress(f"goes on with backup {backup.label}")
         return
     context.progress(f"restores backup {backup.label}")
@@ -100,7 +103,7 @@ def fetch(context: Context, place: Place, source: Source, backup: Backup) -> Non
     # Patroni's memory of the other cluster's settings, which name that cluster's archive.
     place.must("clearing the restored folder", "rm", "-f", f"{RESTORING}/patroni.dynamic.json")
     place.must("asking for a recovery", "touch", _SIGNAL)
-    place.write(_BEGUN, _origin(source, backup))
+    place.write(_BEGUN, _origin(source, backup, target))
 
 
 def replay(context: Context, place: Place, source: Source, target: Target, *, pause: bool) -> str:
@@ -120,7 +123,8 @@ def replay(context: Context, place: Place, source: Source, target: Target, *, pa
         if position is not None:
             return position
         context.progress("goes on with the larger sizes that the source was given then")
-        place.run("pg_ctl", "-D", RESTORING, "-m", "fast", "-w", "stop")
+        if place.run("pg_ctl", "-D", RESTORING, "status").code == 0:
+            place.must("stopping the restored server", *_STOP)
         place.must("forgetting what was said", "rm", "-f", _LOG)
         least = _sizes(place, least)
 
@@ -151,12 +155,10 @@ def _sizes(place: Place, before: Sizes) -> Sizes:
 
 def _stopped(place: Place, target: Target) -> PipeError:
     """Return why the server is not there: its own last words."""
-    log = place.run("cat", _LOG).stdout
-    words = [line.partition("FATAL:")[2].strip() for line in log.splitlines() if "FATAL:" in line]
-    fatal = [word for word in words if "starting up" not in word]
-    kind = Overshot if any(_OVERSHOT in word for word in fatal) else PipeError
+    words = engine.telling(place.run("cat", _LOG).stdout.splitlines())
+    kind = Overshot if _OVERSHOT in words else PipeError
     return kind(
-        f"replaying WAL up to {target.words} failed: {fatal[-1] if fatal else 'the server stopped'}",
+        f"replaying WAL up to {target.words} failed: {words.rpartition('FATAL:')[2].strip() or 'the server stopped'}",
         "see what the repository keeps: bin/pgbackrest info",
     )
 
@@ -179,10 +181,11 @@ def finish(place: Place, *, aside: bool) -> None:
             "setting the source's roles and database aside",
             *("psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", "postgres", "-f", "/tmp/aside.sql"),
         )
-    place.must("stopping the restored server", "pg_ctl", "-D", RESTORING, "-m", "fast", "-w", "stop")
+    place.must("stopping the restored server", *_STOP)
     script = 'rm -f "$0"; rm -rf "$1"/spool/*; mv -T "$2" "$3"; sync "$3"'
     place.must("completing the restored folder", *shell([script, _BEGUN, HOME, RESTORING, RESTORED]))
 
 
-def _origin(source: Source, backup: Backup) -> str:
-    return f"{source.stack} {backup.label}"
+def _origin(source: Source, backup: Backup, target: Target) -> str:
+    # What was replayed along one timeline cannot go on along another.
+    return f"{source.stack} {backup.label} {target.timeline}"

@@ -99,12 +99,12 @@ def restore(context: Context, site: Site, source: look.Source, target: Target, *
         replay.clear(there)
         look.configure(there, source)
         backup, exact = look.find(context, there, source, target)
-        replay.fetch(context, there, source, backup)
+        replay.fetch(context, there, source, backup, exact)
         try:
             position = replay.replay(context, there, source, exact, pause=pause)
         except replay.Overshot:
             replay.discard(there)
-            replay.fetch(context, there, source, backup)
+            replay.fetch(context, there, source, backup, exact)
             position = replay.replay(context, there, source, exact, pause=pause)
         if not pause:
             replay.finish(there, aside=True)

@@ -5,9 +5,20 @@
 --     backups. The name is the cluster's, which is the stanza's too, and no restore brings it.
 --   * A drill that could not begin at the primary has no restore point; that it failed has to be known all the same.
 
--- The rows that there are get the name that the cluster has now, in the catalog alone: the default is evaluated once.
--- squawk-ignore adding-field-with-default
-ALTER TABLE upkeep.drills ADD COLUMN stack text NOT NULL DEFAULT current_setting('cluster_name');
+ALTER TABLE upkeep.drills ADD COLUMN stack text;
+
+-- In what was restored from a backup of before this migration, the watch has still seen the source's name last.
+UPDATE upkeep.drills
+SET stack = coalesce(
+    (SELECT audit_seen.seen #>> '{}' FROM pipe.audit_seen WHERE audit_seen.subject = 'CLUSTER server'),
+    current_setting('cluster_name')
+);
+
+ALTER TABLE upkeep.drills ALTER COLUMN stack SET DEFAULT current_setting('cluster_name');
+
+-- A row a week: it is read in no time.
+-- squawk-ignore adding-not-nullable-field
+ALTER TABLE upkeep.drills ALTER COLUMN stack SET NOT NULL;
 
 -- squawk-ignore ban-drop-not-null
 ALTER TABLE upkeep.drills ALTER COLUMN restore_point DROP NOT NULL;

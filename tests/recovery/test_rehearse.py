@@ -92,7 +92,7 @@ def test_one_that_fails_is_reported_and_is_the_exit_status(drilled: Stack, tmp_p
 
 
 @pytest.mark.long
-@pytest.mark.timeout(timeouts.DRILL + 2 * timeouts.UP)
+@pytest.mark.timeout(2 * timeouts.DRILL + 3 * timeouts.UP + timeouts.COMMAND)
 def test_an_up_leaves_a_rehearsal_alone_and_clears_away_one_that_was_killed(drilled: Stack, tmp_path: Path) -> None:
     draft = tmp_path / "slow.sql"
     draft.write_text("SELECT pg_catalog.pg_sleep(600);\n")

@@ -17,6 +17,8 @@ SEGMENT = 16 * 1024 * 1024
 SEGMENTS = 5
 BOUND_MB = 96
 WAL = "/tmp/data/pg_wal"
+# While this file is there, nothing is archived: whoever is to be told by a reload may look once more before.
+AWAY = "/tmp/repository-is-away"
 ARCHIVED = "SELECT last_archived_wal FROM pg_stat_archiver"
 FAILED = "SELECT last_failed_wal FROM pg_stat_archiver"
 
@@ -24,7 +26,7 @@ FAILED = "SELECT last_failed_wal FROM pg_stat_archiver"
 @pytest.fixture(scope="module")
 def database() -> Iterator[SchemaDatabase]:
     """A server that archives, with a bound that a few segments come near."""
-    with schema_database(archive_mode="on") as started:
+    with schema_database(archive_mode="on", archive_command=f"test ! -e {AWAY}") as started:
         policy = (
             "CREATE OR REPLACE FUNCTION upkeep.policy() RETURNS TABLE (reindex_bloat_percent integer,"
             " slow_statement_ms integer, audit_seal_minutes integer, wal_bound_mb integer)"
@@ -38,16 +40,11 @@ def database() -> Iterator[SchemaDatabase]:
 def provisioner(database: SchemaDatabase) -> Iterator[Connection]:
     """A superuser of a server that just became primary: nothing waits, and its statistics are empty."""
     with database.session(matrix.PROVISIONER, autocommit=True) as connection:
-        archive(connection, "true")
+        in_container(database, f"rm -f {AWAY}")
         newest = switch(connection)
         eventually(lambda: one(connection, ARCHIVED), lambda name: name == newest, timeouts.ARCHIVED, "nothing waits")
         connection.execute("SELECT pg_stat_reset_shared('archiver')")
         yield connection
-
-
-def archive(connection: Connection, command: str) -> None:
-    connection.execute(f"ALTER SYSTEM SET archive_command = '{command}'".encode())
-    connection.execute("SELECT pg_reload_conf()")
 
 
 def switch(connection: Connection) -> str:
@@ -69,8 +66,7 @@ def test_what_waits_on_a_member_that_was_promoted_meanwhile_is_told(
     database: SchemaDatabase, provisioner: Connection, migrator: Connection
 ) -> None:
     """It is stuck at its history file, which goes first, and has archived no segment yet."""
-    archive(provisioner, "false")
-    in_container(database, "echo 1 > 00000002.history; touch archive_status/00000002.history.ready")
+    in_container(database, f"touch {AWAY}; echo 1 > 00000002.history; touch archive_status/00000002.history.ready")
     for _ in range(SEGMENTS):
         switch(provisioner)
     eventually(
@@ -90,7 +86,7 @@ def test_what_other_members_archived_since_it_led_before_does_not_wait(
     database: SchemaDatabase, provisioner: Connection, migrator: Connection
 ) -> None:
     """Its statistics end where archiving failed; the segments after that came to it as a replica."""
-    archive(provisioner, "false")
+    in_container(database, f"touch {AWAY}")
     stuck = switch(provisioner)
     eventually(lambda: one(provisioner, FAILED), lambda name: name == stuck, timeouts.ARCHIVED, "it is stuck")
     assert alerts(migrator, "archiving fails")

@@ -25,7 +25,7 @@ def removed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The stacks whose labelled objects were removed."""
     found: list[str] = []
     monkeypatch.setattr(destroy, "_remove_labelled", found.append)
-    monkeypatch.setattr(destroy, "_remove_paused", lambda stack: None)
+    monkeypatch.setattr(destroy, "_remove_guests", lambda stack: None)
     monkeypatch.setattr(engine, "client", lambda: pytest.fail("the engine is not asked"))
     return found
 

@@ -79,6 +79,11 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
         "HINT: start it (docker start), or make it anew: docs/disaster-runbook.md, `make rebuild-consensus`; then run "
         "this again",
     ),
+    "the scheduler is away": (
+        {"away": ("pipe-dev-scheduler",)},
+        'error: "pipe-dev-scheduler" does not run, which takes the backup that a restore in place ends with\n'
+        "HINT: `make up STACK=dev ARGS=--refresh` starts it; then run this again",
+    ),
     "the disk is too full": (
         {"free_mb": 5023},
         'error: the disk of stack "dev" has 5023 MB free, and a restore in place needs 5024 MB: a second copy of 2000 '
@@ -137,9 +142,11 @@ def test_a_restore_that_fails_leaves_no_half_copy_and_the_stack_goes_on(
     with pytest.raises((UserError, KeyboardInterrupt)):
         take_back()
     assert stack.data == {0: {"data"}, 1: {"data"}}
-    assert steps(stack)[-2:] == ["start pipe-dev-member-0", "start pipe-dev-member-1"]
+    # One that was told to stop does so, whoever waits for it, and what stops cannot be started.
+    again = [f"{what} pipe-dev-member-{number}" for number in (0, 1) for what in ("stop", "start")]
+    assert steps(stack)[-4:] == again
     if failing == "restore":
-        assert steps(stack)[-3] == "remove restoring"
+        assert steps(stack)[-5] == "remove restoring"
 
 
 def test_etcd_that_went_away_meanwhile_leaves_the_data_where_it_was(
@@ -242,3 +249,12 @@ def test_what_an_interrupted_run_left_counts_as_room(made: Callable[..., Stack])
             return Result(0, "300\t/restoring\n40\t/restored\n", "") if words[0] == "sh" else super().run(*words)
 
     assert obstacles.free_mb(Left(made(free_mb=1000), 0)) == 1340  # type: ignore[arg-type]
+
+
+def test_old_data_stays_while_a_member_has_nothing_else(
+    made: Callable[..., Stack], take_back: Callable[..., int]
+) -> None:
+    stack = made(moving=[{"pipe-dev-member-1": 1}])
+    with pytest.raises(UserError, match='the old data of stack "dev" stays: '):
+        take_back(["OLD=remove"])
+    assert stack.done == []

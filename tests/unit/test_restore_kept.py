@@ -78,6 +78,17 @@ def test_a_backup_of_a_way_that_was_left_is_not_begun_with() -> None:
     assert kept.reachable((FIRST, SECOND, on_two), kept.lineage(1, "")) == (FIRST, SECOND)
 
 
+def test_a_timeline_that_was_left_twice_ends_where_the_second_way_begins() -> None:
+    """As after going back to 0/700, and then to 0/400 without saying a timeline: PostgreSQL keeps both positions."""
+    twice = "1\t0/700\tno recovery target specified\n\n2\t0/400\tafter LSN 0/400\n"
+    line = kept.lineage(3, twice)
+    assert (line[1], line[2]) == (0x400, 0x400)
+    assert kept.reachable((FIRST, SECOND), line) == ()
+    assert kept.beginning(twice) == 0x400
+    assert kept.beginning("1\t0/700\tx\n2\t0/900\tx\n") == 0x900
+    assert kept.beginning("") == 0
+
+
 def test_info_is_read_without_backups_that_failed() -> None:
     one = {
         "label": "20261126-063038F",

@@ -100,7 +100,7 @@ def restored(stack: Stack, source: look.Source, target: Target, network: str = "
         with place(context(), site(stack, name, f"{name}-data", network=network)) as there:
             look.configure(there, source)
             backup, exact = look.find(context(), there, source, target)
-            replay.fetch(context(), there, source, backup)
+            replay.fetch(context(), there, source, backup, exact)
             replay.replay(context(), there, source, exact, pause=False)
             yield there
     finally:

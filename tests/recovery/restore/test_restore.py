@@ -25,7 +25,12 @@ from tests.recovery.restore import page
 from tests.recovery.restore.instances import find, ledger_rows, passphrase, restored
 from tests.recovery.restore.written import SECONDS, Written, rows
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("restore")]
+# Whoever comes first waits for the stack that is restored from.
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.xdist_group("restore"),
+    pytest.mark.timeout(3 * timeouts.UP + timeouts.RESTORE),
+]
 
 
 @pytest.mark.long
