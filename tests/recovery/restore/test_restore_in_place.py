@@ -160,6 +160,12 @@ class Back:
         return {str(entry.id) for entry in self.ledger.entries if wanted(entry)}
 
 
+def middle(back: Back, wanted: Callable[[Entry], bool]) -> datetime:
+    """Return a moment in the midst of rows that were written."""
+    moments = sorted(entry.acknowledged for entry in back.ledger.entries if wanted(entry))
+    return datetime.fromtimestamp(moments[len(moments) // 2], UTC)
+
+
 @pytest.fixture(scope="module")
 def back(stack: Stack) -> Back:
     """The stack, taken back by the page; nobody tells the clients."""
@@ -207,8 +213,7 @@ def test_it_goes_back_and_keeps_what_it_had(stack: Stack, back: Back) -> None:
 
 def test_what_the_timeline_that_was_left_has_is_refused_without_its_number(stack: Stack, back: Back) -> None:
     """By the newest timeline alone the same words would lead to another state."""
-    moments = sorted(entry.acknowledged for entry in back.ledger.entries if back.mistake <= entry.sent < back.again)
-    between = datetime.fromtimestamp(moments[len(moments) // 2], UTC)
+    between = middle(back, lambda entry: back.mistake <= entry.sent < back.again)
     before = started(stack)
     for word in (f"NAME={LATER}", f"AT={shown(between)}"):
         done = stack.run("make", "restore-in-place", f"STACK={stack.name}", word)
@@ -226,6 +231,14 @@ def test_it_goes_forward_again_to_the_end_of_the_timeline_that_was_left(stack: S
     assert not found & (back.others | back.by_the_point | back.since)
     assert stack.sql("SELECT to_regclass('pipe.mistake') IS NOT NULL") == ["t"]
     assert len(old_data(stack)) == 4
+
+
+def test_what_was_written_before_it_went_forward_again_has_a_timeline_of_its_own(stack: Stack, back: Back) -> None:
+    """One that does not lead to the newest."""
+    between = middle(back, lambda entry: entry.sent >= back.again)
+    done = stack.run("make", "restore-in-place", f"STACK={stack.name}", f"AT={shown(between)}")
+    assert done.returncode != 0
+    assert "TIMELINE=3" in done.stderr
 
 
 def test_the_old_data_is_removed_when_that_is_said(stack: Stack, back: Back) -> None:
