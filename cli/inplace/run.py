@@ -185,14 +185,18 @@ def _start_again(cluster: Cluster, name: str) -> None:
 def _exchange(cluster: Cluster, stamp: str) -> None:
     """Set the present data of every member aside, and have etcd forget whom it belonged to."""
     script = 'if [ -e "$0" ]; then mv -T "$0" "$1"; fi'
+    where = f"the members stay stopped, what they had is in {_OLD}{stamp}"
     try:
         for number in cluster.members:
             with place(cluster.context, cluster.site(number)) as there:
                 there.must("setting the present data aside", *shell([script, DATA_DIR, f"{_OLD}{stamp}"]))
         store.forget(cluster)
+    except KeyboardInterrupt:
+        print(f"  {where}; run the same command again: it begins anew and goes on to the end", flush=True)
+        raise
     except PipeError as error:
         raise PipeError(
-            f"{error.message}; the members stay stopped, what they had is in {_OLD}{stamp}",
+            f"{error.message}; {where}",
             *(f"{hint};" for hint in error.hints),
             "when the cause is gone, run the same command again: it begins anew and goes on to the end",
         ) from None

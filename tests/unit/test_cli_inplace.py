@@ -188,6 +188,15 @@ def test_what_fails_once_the_data_is_aside_says_how_to_go_on(
     )
 
 
+def test_who_stops_it_once_the_data_is_aside_is_told_where_it_is(
+    made: Callable[..., Stack], take_back: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    made(fails={"set aside 1": KeyboardInterrupt()})
+    with pytest.raises(KeyboardInterrupt):
+        take_back()
+    assert "  the members stay stopped, what they had is in " in capsys.readouterr().out
+
+
 def test_every_repository_that_answers_gets_a_full_backup_and_the_others_are_named(
     made: Callable[..., Stack],
     take_back: Callable[..., int],
