@@ -10,7 +10,10 @@ ALTER TABLE upkeep.drills ADD COLUMN stack text;
 -- In what was restored from a backup of before this migration, the watch has still seen the source's name last.
 UPDATE upkeep.drills
 SET stack = coalesce(
-    (SELECT audit_seen.seen #>> '{}' FROM pipe.audit_seen WHERE audit_seen.subject = 'CLUSTER server'),
+    (
+        SELECT audit_seen.seen #>> '{}' FROM pipe.audit_seen
+        WHERE audit_seen.subject = 'CLUSTER server'
+    ),
     current_setting('cluster_name')
 );
 
