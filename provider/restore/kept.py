@@ -118,18 +118,19 @@ def followed(files: Sequence[str], line: Lineage) -> list[str]:
 
 
 def runs(backups: Sequence[Backup], files: Sequence[str]) -> list[Run]:
-    """Return each stretch of WAL without a gap that follows a backup, oldest first."""
-    there = {position_of(file): file for file in files}
-    found: dict[str, Run] = {}
+    """Return each stretch of WAL without a gap in which a backup ends, oldest first."""
+    stretches: dict[int, list[str]] = {}
+    for file in sorted(files, key=position_of):
+        position = position_of(file)
+        # Every position of a stretch has the same list.
+        stretches[position] = stretches.get(position - _SEGMENT_BYTES, [])
+        stretches[position].append(file)
+    within: dict[str, list[Backup]] = {}
     for backup in backups:
-        position, behind = (backup.stop_lsn - 1) // _SEGMENT_BYTES * _SEGMENT_BYTES, []
-        while position in there:
-            behind.append(there[position])
-            position += _SEGMENT_BYTES
-        if behind:
-            run = found.get(behind[-1], Run((), tuple(behind)))
-            found[behind[-1]] = Run((*run.backups, backup), run.files)
-    return list(found.values())
+        stretch = stretches.get((backup.stop_lsn - 1) // _SEGMENT_BYTES * _SEGMENT_BYTES)
+        if stretch:
+            within.setdefault(stretch[0], []).append(backup)
+    return [Run(tuple(ended), tuple(stretches[position_of(first)])) for first, ended in within.items()]
 
 
 def lineage(timeline: int, history: str) -> Lineage:

@@ -140,9 +140,10 @@ def test_a_gap_in_the_wal_ends_what_the_backups_before_it_reach() -> None:
         ((after,), segment(2, 9)),
     ]
     # One that ended with its segment does not need the next.
-    assert kept.runs((Backup("20260501-000000F", 1, at("01 00:00:10"), 7 * 16 * MIB),), files)[0].files == (
-        segment(2, 6),
-    )
+    at_the_end = Backup("20260501-000000F", 1, at("01 00:00:10"), 7 * 16 * MIB)
+    assert kept.runs((at_the_end,), files) == [
+        kept.Run((at_the_end,), (segment(1, 4), segment(1, 5), segment(2, 6))),
+    ]
 
 
 def test_a_target_in_a_gap_is_refused_with_what_is_kept_on_both_sides() -> None:
