@@ -13,7 +13,7 @@ from infra.access import matrix
 from infra.policies import drill_policy
 from infra.settings import load
 from provider.sql.scanner import split
-from tests.fixtures.schema_database import Connection, SchemaDatabase
+from tests.fixtures.schema_database import ROOT, Connection, SchemaDatabase
 from tests.schema.rows import one
 from tests.schema.test_upkeep_alerts import alerts
 
@@ -129,6 +129,25 @@ def test_drills_of_the_stack_that_it_was_restored_from_say_nothing_of_its_own(
         named(owner, "", "11 days")
         assert alerts(owner, "restore drill stale") == [("error", "no restore of a backup has passed a drill yet")]
         owner.rollback()
+
+
+@pytest.mark.parametrize("seen", ["source", None], ids=["restored", "never looked"])
+def test_drills_of_before_get_the_name_that_the_watch_saw_last(
+    database: SchemaDatabase, owner: Connection, seen: str | None
+) -> None:
+    """As where migration 0014 comes to a database that was restored from a backup of before it."""
+    begin(database)
+    owner.execute("DELETE FROM pipe.audit_seen WHERE subject = 'CLUSTER server'")
+    if seen:
+        owner.execute(
+            "INSERT INTO pipe.audit_seen (subject, seen) VALUES ('CLUSTER server', to_jsonb(%s::text))", (seen,)
+        )
+    owner.execute("ALTER TABLE upkeep.drills DROP COLUMN stack")
+    for statement in split((ROOT / "sql/migrations/0014_drills_of_a_stack.sql").read_text()):
+        owner.execute(statement.text.encode())
+    expected = seen or one(owner, "SHOW cluster_name")
+    assert owner.execute("SELECT DISTINCT stack FROM upkeep.drills").fetchall() == [(expected,)]
+    owner.rollback()
 
 
 def test_a_stack_without_a_drill_that_passed_gets_its_days_and_then_an_alert(owner: Connection) -> None:
