@@ -223,26 +223,32 @@ def test_what_the_timeline_that_was_left_has_is_refused_without_its_number(stack
     assert started(stack) == before
 
 
-def test_it_goes_forward_again_to_the_end_of_the_timeline_that_was_left(stack: Stack, back: Back) -> None:
+@pytest.fixture(scope="module")
+def forward(stack: Stack, back: Back) -> Back:
+    """The stack that went too far back, and forward again."""
     page.run("forward again", stack, prod=stack.name, timeline="TIMELINE=2")
+    return back
+
+
+def test_it_goes_forward_again_to_the_end_of_the_timeline_that_was_left(stack: Stack, forward: Back) -> None:
     assert_replicated(stack, replicas=1)
     found = rows(stack)
-    assert back.after_the_mistake <= found, "up to the last row before it went back"
-    assert not found & (back.others | back.by_the_point | back.since)
+    assert forward.after_the_mistake <= found, "up to the last row before it went back"
+    assert not found & (forward.others | forward.by_the_point | forward.since)
     assert stack.sql("SELECT to_regclass('pipe.mistake') IS NOT NULL") == ["t"]
     assert len(old_data(stack)) == 4
 
 
-def test_what_was_written_before_it_went_forward_again_has_a_timeline_of_its_own(stack: Stack, back: Back) -> None:
+def test_what_was_written_before_it_went_forward_again_has_a_timeline_of_its_own(stack: Stack, forward: Back) -> None:
     """One that does not lead to the newest."""
-    between = middle(back, lambda entry: entry.sent >= back.again)
+    between = middle(forward, lambda entry: entry.sent >= forward.again)
     done = stack.run("make", "restore-in-place", f"STACK={stack.name}", f"AT={shown(between)}")
     assert done.returncode != 0
     assert "TIMELINE=3" in done.stderr
 
 
-def test_the_old_data_is_removed_when_that_is_said(stack: Stack, back: Back) -> None:
-    del back
+def test_the_old_data_is_removed_when_that_is_said(stack: Stack, forward: Back) -> None:
+    del forward
     text = page.run("remove the old data", stack, prod=stack.name)
     assert f'the old data of stack "{stack.name}" is removed' in text
     assert old_data(stack) == []
