@@ -44,7 +44,7 @@ def test_a_second_replica_streams_and_leaves_nothing_behind(own_stack: Stack) ->
         timeouts.FORGOTTEN,
         "the slot of member-2 gone, the other one there",
     )
-    assert not [c.name for c in own_stack.containers(running=False) if "-2" in str(c.name)]
+    assert not [c.name for c in own_stack.containers(running=False) if "-member-2" in str(c.name)]
 
 
 def test_a_replaced_node_rejoins_without_a_full_copy(own_stack: Stack) -> None:

@@ -22,11 +22,13 @@ def quiet_migrator(database: SchemaDatabase) -> Iterator[Connection]:
     with database.session(matrix.PROVISIONER, autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET cron.launch_active_jobs = off")
         connection.execute("SELECT pg_reload_conf()")
-    with database.session(matrix.MIGRATOR, autocommit=True) as connection:
-        yield connection
-    with database.session(matrix.PROVISIONER, autocommit=True) as connection:
-        connection.execute("ALTER SYSTEM RESET cron.launch_active_jobs")
-        connection.execute("SELECT pg_reload_conf()")
+    try:
+        with database.session(matrix.MIGRATOR, autocommit=True) as connection:
+            yield connection
+    finally:
+        with database.session(matrix.PROVISIONER, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM RESET cron.launch_active_jobs")
+            connection.execute("SELECT pg_reload_conf()")
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:

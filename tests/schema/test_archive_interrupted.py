@@ -99,6 +99,8 @@ def test_a_killed_backend_loses_nothing(database: SchemaDatabase, migrator: Conn
             assert f"archived {partition}" in step(victim)
         status, output = database.container.exec_run(["bash", "-c", f"kill -9 {victim.info.backend_pid}"])
         assert status == 0, output
+    # It lets sessions in until it sees that one was killed; from then on it has ended every other.
+    wait_until(lambda: ended(migrator), "the server to go down")
     wait_until(lambda: answers(database), "the server to be up again")
 
     with database.session(matrix.MIGRATOR, autocommit=True) as survivor:
@@ -111,6 +113,14 @@ def test_a_killed_backend_loses_nothing(database: SchemaDatabase, migrator: Conn
 def _until_it_is_killed(session: Connection, command: str) -> None:
     with contextlib.suppress(psycopg.Error):
         session.execute(command.encode())
+
+
+def ended(session: Connection) -> bool:
+    try:
+        session.execute("SELECT")
+    except psycopg.OperationalError:
+        return True
+    return False
 
 
 def answers(database: SchemaDatabase) -> bool:
