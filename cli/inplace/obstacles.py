@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 
 from cli.errors import UserError
 from cli.inplace.cluster import numbered
-from cli.obstacles.rules import ALLOW
 from infra.naming import Names
-from infra.paths import POSTGRES_HOME
 from provider.errors import PipeError
-from provider.restore.look import RESTORING
-from provider.restore.place import Place, shell
-from provider.restore.replay import RESTORED
-
-# Beside the files of the backup: WAL that is replayed, and what a member writes before it frees it. As for a drill.
-SPARE_MB = 1024
+from provider.restore.room import ALLOW, SPARE_MB, needed_mb
 
 
 def refuse_missing(stack: str, members: Mapping[int, str], known: Iterable[str]) -> None:
@@ -37,25 +29,12 @@ def refuse_missing(stack: str, members: Mapping[int, str], known: Iterable[str])
         )
 
 
-def size_mb(info: str, stack: str, label: str) -> int:
-    """Return how large the database of a backup is, by the JSON of ``pgbackrest info``."""
-    every = (one for stanza in json.loads(info) if stanza["name"] == stack for one in stanza["backup"])
-    return next((int(one["info"]["size"]) for one in every if one["label"] == label), 0) >> 20
-
-
-def free_mb(there: Place) -> int:
-    """Return what is free on the disk of the volume, with what an interrupted run left in it, which goes first."""
-    free = there.must("measuring the disk", "df", "--output=avail", "--block-size=1M", POSTGRES_HOME)
-    left = there.run(*shell(['for one in "$0" "$1"; do [ ! -e "$one" ] || du -sm "$one"; done', RESTORING, RESTORED]))
-    return int(free.split()[-1]) + sum(int(line.split()[0]) for line in left.stdout.splitlines())
-
-
 def refuse_full(stack: str, free: int, size: int, members: int) -> None:
     """Raise PipeError unless the engine's disk has room for a second copy of the data on each member, in MB.
 
     All volumes are on that disk, and each member keeps what it had beside the copy.
     """
-    needed = size * members + SPARE_MB
+    needed = needed_mb(size, members)
     if free < needed:
         each = f"for each of {members} members" if members > 1 else "for the member"
         raise PipeError(

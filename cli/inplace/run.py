@@ -14,13 +14,12 @@ from cli import source, up
 from cli.errors import UserError
 from cli.inplace import backups, members, obstacles, store, words
 from cli.inplace.cluster import Cluster
-from cli.obstacles.rules import ALLOW
 from cli.session import Session
 from cli.source import Source
 from infra import repositories
 from infra.paths import DATA_DIR, POSTGRES_HOME, SPOOL_DIR
 from provider.errors import PipeError
-from provider.restore import look, replay
+from provider.restore import look, replay, room
 from provider.restore.kept import Backup
 from provider.restore.moments import Target
 from provider.restore.place import place, shell
@@ -39,8 +38,6 @@ class Plan:
     backup: Backup
     exact: Target
     """The target as PostgreSQL is to be told it."""
-    size_mb: int
-    """How large the backup's database is."""
     whole: bool
     """Whether the first member has data; it has none where an interrupted run set it aside."""
 
@@ -111,12 +108,10 @@ def _look(cluster: Cluster, target: Target, repository: str | None) -> Plan:
     with place(cluster.context, cluster.site(0, read.repository)) as there:
         look.configure(there, _whose(read))
         backup, exact = look.find(cluster.context, there, _whose(read), target)
-        info = there.must("listing the backups", "pgbackrest", f"--stanza={stack}", "--output=json", "info")
-        size = obstacles.size_mb(info, stack, backup.label)
-        if cluster.session.environ.get(ALLOW) != "1":
-            obstacles.refuse_full(stack, obstacles.free_mb(there), size, len(cluster.members))
+        if cluster.session.environ.get(room.ALLOW) != "1":
+            obstacles.refuse_full(stack, room.free_mb(there), backup.size_mb, len(cluster.members))
         whole = there.run("test", "-e", f"{DATA_DIR}/PG_VERSION").code == 0
-    return Plan(read, target, backup, exact, size, whole)
+    return Plan(read, target, backup, exact, whole)
 
 
 def _whose(read: Source) -> look.Source:
@@ -208,7 +203,7 @@ def _wait(cluster: Cluster, plan: Plan) -> PipeError | None:
     That waits until all follow, or a backup would wait for a replica that is not there yet.
     """
     try:
-        members.wait_for_followers(cluster, plan.size_mb)
+        members.wait_for_followers(cluster, plan.backup.size_mb)
     except PipeError as error:
         return error
     return None

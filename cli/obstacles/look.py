@@ -24,6 +24,7 @@ from cli.state import State
 from infra.naming import Names
 from infra.paths import CA_FILE, CERT_FILE, ETCD_CLIENT_PORT, KEY_FILE, POSTGRES_HOME
 from infra.settings import Settings, SettingsError, check
+from provider.restore.room import ALLOW
 
 VOLUME = "docker:index/volume:Volume"
 # What every PostgreSQL data directory begins its life with; its first eight bytes are the system identifier.
@@ -48,7 +49,7 @@ def refuse(session: Session) -> None:
             raise UserError(str(error)) from None
         return
     sight = look(engine.client(), settings, known or State(()))
-    found = rules.obstacles(sight, ignore_free_space=session.environ.get(rules.ALLOW) == "1")
+    found = rules.obstacles(sight, ignore_free_space=session.environ.get(ALLOW) == "1")
     if found:
         raise rules.Obstacles(found)
 

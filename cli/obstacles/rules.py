@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from cli.engine import KINDS, Kind
 from cli.errors import UserError
 from cli.obstacles.sight import Database, Named, Sight
+from provider.restore.room import ALLOW
 
-ALLOW = "PIPE_IGNORE_FREE_SPACE"
 # What one member may fill with WAL alone before a checkpoint frees it (max_wal_size).
 FREE_MB_OF_A_MEMBER = 1024
 

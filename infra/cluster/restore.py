@@ -47,6 +47,7 @@ class Restore(pulumi.ComponentResource):
             volume=args.volume,
             memory_mb=settings.database.memory_mb,
             process_max=settings.backup.process_max,
+            members=settings.database.replicas + 1,
             source=wanted.from_,
             archive=source.volume("repository", None, "archive") if source and lies_here else None,
             backup=source.volume("repository", None, "backup") if source and lies_here else None,

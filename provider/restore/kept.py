@@ -35,6 +35,8 @@ class Backup:
     consistent: datetime
     """From here on a restore of it can end: the first whole second after it was complete."""
     stop_lsn: int
+    size_mb: int
+    """How large the database is that a restore of it makes."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ def _backup(one: Mapping[str, Mapping[str, str | int]]) -> Backup:
         # The time is cut to the second: the backup may have become consistent within it.
         stopped + timedelta(seconds=1),
         parse_lsn(str(one["lsn"]["stop"])) or 0,
+        int(one["info"]["size"]) >> 20,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from provider.errors import PipeError
 from provider.resource import Context, Fault, Field, Resource
-from provider.restore import look, replay
+from provider.restore import look, replay, room
 from provider.restore.moments import Target, parse_lsn, parse_time
 from provider.restore.place import HOME, Site, has_image, place
 from provider.values import Properties, has_unknown
@@ -32,6 +32,7 @@ class Restore(Resource):
         "network": Field(str, "Docker network from which the source's repository is reached.", required=False),
         "options": Field(dict, "pgBackRest's options that lead to it.", required=False, secret=True),
         "files": Field(dict, "Name -> text of the files that these name.", required=False, secret=True),
+        "members": Field(int, "How many members are going to have a copy each; 1 by default.", required=False),
         "memoryMb": Field(int, "Memory limit of the container, in MB."),
         "processMax": Field(int, f"Processes of a restore; {PROCESSES} by default.", required=False),
         "source": Field(str, "The stack whose repository it is; without one nothing is restored.", required=False),
@@ -78,17 +79,19 @@ class Restore(Resource):
                 source = _source(new)
                 look.configure(there, source)
                 backup, _ = look.find(context, there, source, _target(new))
+                room.require(there, source.stack, backup.size_mb, _members(new))
                 context.info(f'restores backup {backup.label} of "{source.stack}", then WAL up to {_target(new).words}')
         return super().preview(context, old, new)
 
     def create(self, context: Context, new: Properties) -> tuple[str, Properties]:
         """Restore, replay, and leave the folder where the member finds it; raises PipeError when it is to pause."""
         if new.get("source"):
-            restore(context, _site(new, data=True), _source(new), _target(new), pause=new.get("pause") == "yes")
+            what, pause = (_source(new), _target(new), _members(new)), new.get("pause") == "yes"
+            restore(context, _site(new, data=True), *what, pause=pause)
         return new["volume"], new
 
 
-def restore(context: Context, site: Site, source: look.Source, target: Target, *, pause: bool) -> None:
+def restore(context: Context, site: Site, source: look.Source, target: Target, members: int, *, pause: bool) -> None:
     """Make a cluster of a backup and WAL. What an interrupted or paused run left is gone on with."""
     with place(context, site, keep=pause) as there:
         if there.run("test", "-e", f"{HOME}/data/PG_VERSION").code == 0:
@@ -99,6 +102,7 @@ def restore(context: Context, site: Site, source: look.Source, target: Target, *
         replay.clear(there)
         look.configure(there, source)
         backup, exact = look.find(context, there, source, target)
+        room.require(there, source.stack, backup.size_mb, members)
         replay.fetch(context, there, source, backup, exact)
         try:
             position = replay.replay(context, there, source, exact, pause=pause)
@@ -127,6 +131,10 @@ def _site(new: Properties, *, data: bool) -> Site:
         memory_mb=new["memoryMb"],
         network=new.get("network", "none"),
     )
+
+
+def _members(new: Properties) -> int:
+    return int(new.get("members", 1))
 
 
 def _source(new: Properties) -> look.Source:

@@ -27,6 +27,7 @@ class Restore(Resource):
         volume: pulumi.Input[str],
         memory_mb: pulumi.Input[int],
         process_max: pulumi.Input[int] | None = None,
+        members: pulumi.Input[int] | None = None,
         source: pulumi.Input[str] | None = None,
         archive: pulumi.Input[str] | None = None,
         backup: pulumi.Input[str] | None = None,
@@ -49,6 +50,7 @@ class Restore(Resource):
         :param volume: the first member's volume.
         :param memory_mb: memory limit of the container.
         :param process_max: processes of the restore; 2 by default.
+        :param members: how many members are going to have a copy each; 1 by default.
         :param source: the stack whose repository it is; without one nothing is restored.
         :param archive: volume of its WAL, where it lies in volumes.
         :param backup: volume of its backups.
@@ -72,6 +74,7 @@ class Restore(Resource):
                 "volume": volume,
                 "memoryMb": memory_mb,
                 "processMax": process_max,
+                "members": members,
                 "source": source,
                 "archive": archive,
                 "backup": backup,

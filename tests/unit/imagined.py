@@ -24,7 +24,7 @@ from provider.restore.kept import Backup
 from provider.restore.moments import Target
 from provider.restore.place import Site
 
-BACKUP = Backup("20260501-000000F", 1, datetime(2026, 5, 1, tzinfo=UTC), 5)
+BACKUP = Backup("20260501-000000F", 1, datetime(2026, 5, 1, tzinfo=UTC), 5, 2000)
 EXACT = Target(lsn=7)
 MB = 1 << 20
 NO = Result(1, "", "no")
@@ -141,9 +141,6 @@ class Place:
     def run(self, *words: str) -> Result:
         names = {word.rpartition("/")[2] for word in words}
         match words:
-            case ["pgbackrest", *_]:
-                backup = {"label": BACKUP.label, "info": {"size": 2000 * MB}}
-                return Result(0, json.dumps([{"name": "dev", "backup": [backup]}]), "")
             case ["df", *_]:
                 return Result(0, f"Avail\n{self.stack.free_mb}\n", "")
             case ["test", *_]:

@@ -14,6 +14,7 @@ import pytest
 from bench import measure, migrations, only_migrations, own_engine, report, timeline
 from bench.kills import Broken, Life, Moment
 from bench.measure import Event
+from bench.recovery import throughput
 from provider.sql.plan import migration_faults
 
 
@@ -150,3 +151,12 @@ def test_an_engine_of_its_own_takes_root(monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert own_engine.in_own_network("bench.engine_kills", []) == 1
     assert capsys.readouterr().err == "error: an engine of its own takes root, and dockerd on PATH\n"
+
+
+def test_fewer_rounds_or_sizes_do_not_replace_the_table_of_the_throughput() -> None:
+    table = "| 100 MB | 1 |\n| 500 MB | 2 |\n\nMinimum / median / maximum of 10 rounds on 2 processors"
+    document = f"{throughput.BEGIN}\n{throughput.HEAD}\n{table}\n{throughput.END}\nof 99 rounds"
+    assert not throughput.more_than(document, 10, 2)
+    assert throughput.more_than(document, 9, 2)
+    assert throughput.more_than(document, 10, 1)
+    assert not throughput.more_than(f"{throughput.BEGIN}\n{throughput.END}", 1, 1)

@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 
 from cli.errors import UserError
-from cli.inplace import members, obstacles, run
+from cli.inplace import members, run
 from cli.inplace.cluster import numbered
 from cli.session import Session
 from cli.status import collect
 from provider.errors import PipeError
-from provider.pgbackrest.run import Result
 from provider.restore import replay
 from setup.paths import Paths
 from tests.unit.imagined import Place, Stack, stand
@@ -250,14 +249,6 @@ def test_a_copy_that_stands_still_is_named_and_the_other_repositories_are_served
         "HINT: the logs say why: docker logs pipe-dev-member-1; a member follows by itself once the cause is gone"
     )
     assert stack.done[-1] == "back up --repo=2"
-
-
-def test_what_an_interrupted_run_left_counts_as_room(made: Callable[..., Stack]) -> None:
-    class Left(Place):
-        def run(self, *words: str) -> Result:
-            return Result(0, "300\t/restoring\n40\t/restored\n", "") if words[0] == "sh" else super().run(*words)
-
-    assert obstacles.free_mb(Left(made(free_mb=1000), 0)) == 1340  # type: ignore[arg-type]
 
 
 def test_old_data_stays_while_a_member_has_nothing_else(

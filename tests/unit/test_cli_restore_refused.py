@@ -27,6 +27,7 @@ from provider.restore import restore as provider
 from provider.restore.moments import Target
 from setup.paths import Paths
 from setup.toolchain import Toolchain
+from tests.unit.imagined import BACKUP
 
 FILE = "# by hand\nconfig:\n  pipe:environment: test\n  pipe:network:\n    port_base: 15400\n"
 WORDS = ["FROM=prod", "NAME=20261127"]
@@ -234,13 +235,14 @@ def test_what_the_provider_says_of_a_pause_is_understood(monkeypatch: pytest.Mon
     there = SimpleNamespace(run=lambda *_: SimpleNamespace(code=1))
     monkeypatch.setattr("provider.restore.restore.place", lambda *_, keep: nullcontext(there))
     monkeypatch.setattr("provider.restore.look.configure", lambda *_: None)
-    monkeypatch.setattr("provider.restore.look.find", lambda *_: (None, Target()))
+    monkeypatch.setattr("provider.restore.look.find", lambda *_: (BACKUP, Target()))
+    monkeypatch.setattr("provider.restore.room.require", lambda *_: None)
     for step in ("clear", "fetch", "replay"):
         monkeypatch.setattr(f"provider.restore.replay.{step}", lambda *_, **__: "0/5")
     whose: Any = SimpleNamespace(stack="prod")
     site: Any = SimpleNamespace(container="pipe-new-restore")
     with pytest.raises(PipeError) as caught:
-        provider.restore(None, site, whose, Target(), pause=True)  # type: ignore[arg-type]
+        provider.restore(None, site, whose, Target(), 1, pause=True)  # type: ignore[arg-type]
     assert pauses([failed(str(caught.value))])
 
 

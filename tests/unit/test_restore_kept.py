@@ -19,8 +19,8 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(f"2026-05-{text}+00:00")
 
 
-FIRST = Backup("20260501-000000F", 1, at("01 00:00:10"), 0x500)
-SECOND = Backup("20260502-000000F", 1, at("02 00:00:10"), 0x900)
+FIRST = Backup("20260501-000000F", 1, at("01 00:00:10"), 0x500, 30)
+SECOND = Backup("20260502-000000F", 1, at("02 00:00:10"), 0x900, 30)
 KEPT = Kept("prod", (FIRST, SECOND), at("02 12:30:00"), 0xC00)
 HINT = "HINT: choose a moment of that range; what was written just now is kept once its WAL segment is archived"
 
@@ -73,7 +73,7 @@ def test_without_a_backup_everything_is_refused() -> None:
 
 def test_a_backup_of_a_way_that_was_left_is_not_begun_with() -> None:
     line = kept.lineage(2, "1\t0/700\tno recovery target specified\n")
-    on_two = Backup("20260503-000000F", 2, at("03 00:00:10"), 0x750)
+    on_two = Backup("20260503-000000F", 2, at("03 00:00:10"), 0x750, 30)
     assert kept.reachable((FIRST, SECOND, on_two), line) == (FIRST, on_two)
     assert kept.reachable((FIRST, SECOND, on_two), kept.lineage(1, "")) == (FIRST, SECOND)
 
@@ -96,12 +96,13 @@ def test_info_is_read_without_backups_that_failed() -> None:
         "archive": {"start": "000000010000000000000005", "stop": "000000010000000000000005"},
         "lsn": {"start": "0/5000028", "stop": "0/5000120"},
         "timestamp": {"start": 1795674638, "stop": 1795674641},
+        "info": {"size": 30 * MIB + 1},
     }
     document = [{"name": "dev", "archive": [{"id": "17-1"}], "backup": [one, {**one, "error": True}]}]
     found = kept.stanza(json.dumps(document), "dev")
     assert found is not None
     moment = datetime(2026, 11, 26, 6, 30, 42, tzinfo=UTC)
-    assert (found.archive_id, found.backups) == ("17-1", (Backup("20261126-063038F", 1, moment, 0x5000120),))
+    assert (found.archive_id, found.backups) == ("17-1", (Backup("20261126-063038F", 1, moment, 0x5000120, 30),))
     assert kept.stanza(json.dumps(document), "prod") is None
 
 
@@ -130,7 +131,7 @@ def test_of_a_timeline_that_was_left_only_what_lies_before_that_is_followed() ->
 
 def test_a_gap_in_the_wal_ends_what_the_backups_before_it_reach() -> None:
     before, later, after, lost = (
-        Backup(f"2026050{day}-000000F", 1, at(f"0{day} 00:00:10"), number * 16 * MIB + 0x100)
+        Backup(f"2026050{day}-000000F", 1, at(f"0{day} 00:00:10"), number * 16 * MIB + 0x100, 30)
         for day, number in enumerate((4, 5, 8, 7), start=1)
     )
     files = [segment(1, 4), segment(1, 5), segment(2, 6), segment(2, 8), segment(2, 9)]
@@ -140,7 +141,7 @@ def test_a_gap_in_the_wal_ends_what_the_backups_before_it_reach() -> None:
         ((after,), segment(2, 9)),
     ]
     # One that ended with its segment does not need the next.
-    at_the_end = Backup("20260501-000000F", 1, at("01 00:00:10"), 7 * 16 * MIB)
+    at_the_end = Backup("20260501-000000F", 1, at("01 00:00:10"), 7 * 16 * MIB, 30)
     assert kept.runs((at_the_end,), files) == [
         kept.Run((at_the_end,), (segment(1, 4), segment(1, 5), segment(2, 6))),
     ]
