@@ -110,11 +110,11 @@ class Ledger:
         """Stop the clients."""
         self.stop()
 
-    def stop(self) -> None:
+    def stop(self, within: float = CONNECT_TIMEOUT_SECONDS + 1) -> None:
         """Let each client finish the row that it is at. One that hangs on a lost session is left behind."""
         self._stop.set()
         for thread in self._threads:
-            thread.join(timeout=CONNECT_TIMEOUT_SECONDS + 1)
+            thread.join(timeout=within)
 
     def wait_for_rows(self, rows: int, within: float = 60) -> None:
         """Wait until each client got that many more rows acknowledged; raises TimeoutError."""

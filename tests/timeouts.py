@@ -6,16 +6,16 @@ UP = 300
 """A whole stack from nothing, beside another one on two cores."""
 RESTORE = 600
 """A stack made from another one's repository, or taken back in place: a restore, a full backup, members made anew."""
-DESTROY = 120
-COMMAND = 60
-"""One command against a running stack."""
+DESTROY = 300
+COMMAND = 180
+"""One command against a running stack, every provider started, beside two other stacks."""
 CONNECT = 10
 REPLAYED = 60
 """A row of the primary seen on a replica."""
 RELOAD = 30
 """A value that PostgreSQL reads at a reload, seen by a new session after Patroni took it over."""
-REJOIN = 90
-"""A member that comes back with its volume streams again."""
+REJOIN = 180
+"""A member that comes back with its volume streams again: recovered, rewound."""
 FAILOVER = 90
 """A lost primary's lease runs out (ttl), and another member leads."""
 OUTAGE = 60

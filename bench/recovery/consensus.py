@@ -6,6 +6,7 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator
+from http.client import HTTPException
 
 from bench.recovery import faults
 from bench.recovery.shapes import Subject
@@ -98,7 +99,7 @@ def _outlived(subject: Subject, leader: str) -> None:
     """Wait until a primary has been without etcd for longer than its lease lasts, and leads all the same."""
     ttl = subject.settings.failover.ttl
     eventually(
-        lambda: time.time() - subject.status(leader)["dcs_last_seen"],
+        lambda: time.time() - _last_seen(subject, leader, time.time()),
         lambda age: age > ttl,
         timeouts.FAILOVER,
         f"{leader} without etcd for longer than its lease",
@@ -109,8 +110,16 @@ def _reachable(subject: Subject, leader: str) -> None:
     """Wait until a member has heard from etcd again."""
     since = time.time()
     eventually(
-        lambda: subject.status(leader)["dcs_last_seen"],
+        lambda: _last_seen(subject, leader, 0),
         lambda seen: seen >= since,
         timeouts.FAILOVER,
         f"{leader} with etcd again",
     )
+
+
+def _last_seen(subject: Subject, member: str, otherwise: float) -> float:
+    """Return when a member heard from etcd last; `otherwise` where it does not answer now."""
+    try:
+        return float(subject.status(member)["dcs_last_seen"])
+    except (OSError, ValueError, HTTPException):
+        return otherwise

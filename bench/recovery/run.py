@@ -62,6 +62,7 @@ def once(subject: Subject, scenario: Scenario, second: float | None = None) -> O
     :param second: how long after a look of the leader's Patroni the fault comes. How old the lease is then, and how far
         the next look, decides most of an outage.
     """
+    subject.wait_for_health()
     stack, before = subject.stack, subject.leader()
     if scenario.leader not in (None, before):
         subject.switch_over(before, scenario.leader)

@@ -6,6 +6,7 @@ import contextlib
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 
 import docker
@@ -68,7 +69,7 @@ class Subject:
         """Return the members as the first one that answers knows them."""
         context = ssl.create_default_context(cadata=self.authority)
         for address in self.addresses.values():
-            with contextlib.suppress(OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError, HTTPException):
                 _, document = answer(address, "/cluster", context)
                 return [Member(m["name"], m["role"], m["state"]) for m in document.get("members", [])]
         return []
@@ -79,19 +80,28 @@ class Subject:
         return next(member.name for member in found if member.leads)
 
     def synchronous(self) -> str:
-        """Return the replica that commits wait for."""
-        return next(member.name for member in self.members() if member.role == "sync_standby")
+        """Return the replica that commits wait for; fails when there is none for long."""
+        found = eventually(
+            self.members,
+            lambda seen: any(m.role == "sync_standby" for m in seen),
+            timeouts.HEALTH,
+            "a replica that commits wait for",
+        )
+        return next(member.name for member in found if member.role == "sync_standby")
 
     def status(self, member: str) -> dict[str, Any]:
         """Return what a member says of itself; raises OSError when it does not answer."""
         return answer(self.addresses[member], "/patroni", ssl.create_default_context(cadata=self.authority))[1]
 
     def switch_over(self, leader: str, *candidate: str) -> None:
-        """Let the leader hand over, as an operator does."""
+        """Let the leader hand over, as an operator does: again where a member was too slow to agree."""
         options = [word for name in candidate for word in ("--candidate", name)]
-        done = self.stack.run("bin/patronictl", "switchover", "--leader", leader, *options, "--force")
-        if done.returncode:
-            raise RuntimeError(f"no switchover: {done.stdout}{done.stderr}")
+
+        def asked() -> str:
+            done = self.stack.run("bin/patronictl", "switchover", "--leader", leader, *options, "--force")
+            return done.stdout + done.stderr
+
+        eventually(asked, lambda _: self.leader() != leader, timeouts.HEALTH, f"{leader} hands over")
 
     def wait_for_health(self) -> None:
         """Wait until one member leads, all others stream, and commits wait for one of them where they should."""

@@ -29,7 +29,7 @@ from provider.restore.room import ALLOW
 VOLUME = "docker:index/volume:Volume"
 # What every PostgreSQL data directory begins its life with; its first eight bytes are the system identifier.
 CONTROL_FILE = "data/global/pg_control"
-ASK_SECONDS = 10
+ASK_SECONDS = 30
 ETCDCTL = (
     *("etcdctl", f"--endpoints=https://localhost:{ETCD_CLIENT_PORT}"),
     *(f"--cacert={CA_FILE}", f"--cert={CERT_FILE}", f"--key={KEY_FILE}"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -10,6 +11,7 @@ from provider import engine
 from provider.errors import PipeError
 from provider.patroni.plan import Readiness, may_lead, readiness, successor
 from provider.patroni.rest import Rest, Unreachable, refused
+from provider.patroni.unled import Unled
 from provider.patroni.wake import wake
 from provider.resource import Context, Field, Resource, State
 from provider.values import Properties
@@ -47,8 +49,10 @@ class Member(Resource):
     def create(self, context: Context, new: Properties) -> tuple[str, Properties]:
         """Wait; raises PipeError with the node's last state when the time is up."""
         limit = int(new.get("timeoutSeconds", WAIT_SECONDS))
-        wait(context, Rest(context.config.tls()), new["member"], new["endpoint"], limit, str(new["containerId"])[:12])
-        return new["member"], new
+        name, endpoint, container = new["member"], new["endpoint"], str(new["containerId"])[:12]
+        others = [other for other in new.get("endpoints") or [] if other != endpoint]
+        wait(context, Rest(context.config.tls()), name, endpoint, limit, container, others)
+        return name, new
 
     def update(self, context: Context, id_: str, old: Properties, new: Properties) -> Properties:
         """Wait again, but not for a changed limit alone; first take the lead from a node that goes."""
@@ -173,13 +177,23 @@ def look(rest: Rest, member: str, endpoint: str) -> Readiness:
     return readiness(member, status, holds_lock=holds_lock)
 
 
-def wait(context: Context, rest: Rest, member: str, endpoint: str, limit: float, container: str) -> None:
+def wait(
+    context: Context,
+    rest: Rest,
+    member: str,
+    endpoint: str,
+    limit: float,
+    container: str,
+    others: Sequence[str] = (),
+) -> None:
     """Poll a node until it leads or streams, reporting each new state; ``limit`` in seconds.
 
-    Raises PipeError with the line of the container's log that says why when the time is up, or before that when the
-    program in it ends again and again.
+    Where nobody leads and one of the ``others`` (REST addresses) does not answer, this node has done what it can: that
+    one's turn comes, and it may be the only one that can lead. Raises PipeError with the line of the container's log
+    that says why when the time is up, or before that when the program in it ends again and again.
     """
     started, words, looked = time.monotonic(), "", 0.0
+    unled = Unled(rest, endpoint, others)
     while True:
         elapsed = time.monotonic() - started
         try:
@@ -190,6 +204,12 @@ def wait(context: Context, rest: Rest, member: str, endpoint: str, limit: float,
             found = Readiness(False, error.cause)
         if found.ready:
             context.progress(f'member "{member}" {found.words}')
+            return
+        if absent := unled.absent(unled=found.unled):
+            context.warning(
+                f'member "{member}" runs, and nobody leads: it is not waited for any longer, because what it waits for '
+                f"may be at {', '.join(absent)}, where nobody answers"
+            )
             return
         if elapsed > limit:
             raise PipeError(

@@ -15,6 +15,7 @@ from provider.patroni.member import await_successor, can_hand_over, hand_over_fr
 from provider.patroni.plan import slot_name
 from provider.patroni.release import when_away
 from provider.patroni.rest import Answer, Rest
+from provider.patroni.unled import LOOP_SECONDS, TTL_SECONDS
 from provider.resource import Context, Fault, Field, Resource
 from provider.values import Properties
 
@@ -23,7 +24,6 @@ POLL_SECONDS = 0.3
 MARGIN_SECONDS = 15
 # So many polls in a row without any member's answer mean that the whole cluster is being torn down.
 _SILENT_POLLS = 3
-_TTL_SECONDS, _LOOP_SECONDS = 30, 10  # Patroni's own defaults
 _SLOTS_TTL = "member_slots_ttl"
 _BEGIN_SECONDS, _BEGIN_POLL_SECONDS = 120, 0.05
 
@@ -171,7 +171,7 @@ def _first(rest: Rest, endpoints: list[str], path: str) -> tuple[str, Answer] | 
 
 
 def _limit(config: dict[str, Any]) -> int:
-    ttl, loop = config.get("ttl", _TTL_SECONDS), config.get("loop_wait", _LOOP_SECONDS)
+    ttl, loop = config.get("ttl", TTL_SECONDS), config.get("loop_wait", LOOP_SECONDS)
     return int(ttl) + 2 * int(loop) + MARGIN_SECONDS
 
 

@@ -43,6 +43,8 @@ class Readiness:
 
     ready: bool
     words: str
+    unled: bool = False
+    """Whether it runs as a replica, and the cluster has no leader that it could follow."""
 
 
 def readiness(member: str, status: Mapping[str, Any], *, holds_lock: bool) -> Readiness:
@@ -63,7 +65,8 @@ def readiness(member: str, status: Mapping[str, Any], *, holds_lock: bool) -> Re
     # One that lies behind on purpose first applies what it has, and that takes as long as its delay.
     if replication == "in archive recovery" and status.get("tags", {}).get("nofailover"):
         return Readiness(True, "follows from the archive, behind on purpose")
-    return Readiness(False, f"runs as a replica, but does not stream: {replication or 'no leader to stream from'}")
+    words = f"runs as a replica, but does not stream: {replication or 'no leader to stream from'}"
+    return Readiness(False, words, unled=bool(status.get("cluster_unlocked")))
 
 
 def owned(actual: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:

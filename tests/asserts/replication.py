@@ -39,3 +39,16 @@ def assert_replicated(stack: Stack, replicas: int, within: float = timeouts.REJO
         return sum(role == "Leader" for role, _ in seen.values()) == 1 and states == ["streaming"] * replicas
 
     return eventually(lambda: roles(stack), complete, within, f"a leader and {replicas} streaming replicas")
+
+
+def led_by(stack: Stack, member: str, replicas: int) -> None:
+    """Have a member lead, with `replicas` others that stream from it."""
+
+    def asked() -> str:
+        """Ask for it, and again where a member was too slow to agree: that ends with 0 as well."""
+        if leader(stack) != member:
+            stack.run("bin/patronictl", "switchover", "--candidate", member, "--force")
+        return leader(stack)
+
+    eventually(asked, lambda led: led == member, timeouts.FAILOVER, f"{member} leads")
+    assert_replicated(stack, replicas)

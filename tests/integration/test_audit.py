@@ -20,8 +20,14 @@ pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("shared")]
 JOURNALLED = "SELECT name FROM pg_ls_dir('{}', true, false) AS name WHERE name LIKE '%.json'"
 
 
+def in_recovery(stack: Stack) -> bool:
+    with stack.connect("app", "read_only") as session:
+        return session.execute("SELECT pg_is_in_recovery()").fetchone() == (True,)
+
+
 def test_failed_logins_are_recorded_wherever_they_were_tried(stack: Stack) -> None:
     stranger, wrong = f"stranger_{secrets.token_hex(4)}", secrets.token_hex(20)
+    eventually(lambda: in_recovery(stack), bool, timeouts.REJOIN, "the read-only endpoint leads to a replica")
     for target in ("read_write", "read_only"):
         conninfo = psycopg.conninfo.make_conninfo(stack.conninfo("app", target), user=stranger, password=wrong)
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):

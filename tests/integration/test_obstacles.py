@@ -5,7 +5,9 @@ Each refusal is one clear sentence, a status that is not 0, and nothing is chang
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -40,7 +42,13 @@ def stack() -> Iterator[Stack]:
         made.configure("failover", synchronous="on")
         logs = [files.enter_context(tempfile.TemporaryFile("w+")) for _ in range(2)]
         both = [made.start("make", "up", f"STACK={made.name}", output=log) for log in logs]
-        ended = [one.wait(timeouts.UP) for one in both]
+        try:
+            ended = [one.wait(timeouts.UP) for one in both]
+        finally:
+            for one in both:
+                if one.poll() is None:
+                    os.killpg(one.pid, signal.SIGKILL)
+                    one.wait()
         said = [(log.seek(0), log.read())[1] for log in logs]
         assert ended == [0, 0], said
         assert sum(WAITS in text for text in said) == 1, "one of them waited"

@@ -36,6 +36,8 @@ cat >> /data/source/postgresql.conf <<'END'
 unix_socket_directories = '/tmp'
 listen_addresses = ''
 archive_mode = on
+# What it writes would be in one of the backups or in another, as the machine is.
+autovacuum = off
 archive_command = 'pgbackrest --config={CONF} --stanza=s archive-push %%p'
 END
 pg_ctl -D /data/source -w start >/dev/null

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fixtures.repositories import Repositories, stack_with_three_repositories
-from tests.fixtures.stacks import Stack, throw_away_stack
+from tests.fixtures.stacks import Stack, half_a_day_away, throw_away_stack
 
 
 @pytest.fixture(scope="session")
@@ -21,5 +21,7 @@ def repositories() -> Iterator[Repositories]:
 def drilled() -> Iterator[Stack]:
     """A stack for drills and rehearsals, in ``xdist_group("drilled")``. Whoever damages a backup mends it."""
     with throw_away_stack("drilled") as made:
+        made.prepare()
+        made.configure("backup", **half_a_day_away())
         made.up()
         yield made

@@ -13,6 +13,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
+from tests.asserts.replication import leader
 from tests.fixtures.stacks import Stack
 
 CERTIFICATE = "tls:index/locallySignedCert:LocallySignedCert"
@@ -23,8 +24,11 @@ VALIDITY = timedelta(days=90)
 def expire(stack: Stack, end: datetime, file: Path) -> None:
     """Put certificates that ended then in place of all, in the state as well, and restart every program with them.
 
+    The leader restarts last: then no other member may lead without it.
+
     :param file: where the changed state is kept for Pulumi to read.
     """
+    last = stack.container(leader(stack)).id
     exported = json.loads(stack.pulumi("stack", "export", "--show-secrets"))
     resources = exported["deployment"]["resources"]
     authority = next(plain(r["outputs"]["privateKeyPem"]) for r in resources if named(r, KEY) == "ca")
@@ -37,7 +41,7 @@ def expire(stack: Stack, end: datetime, file: Path) -> None:
             lay(stack, name, swapped[old])
     file.write_text(json.dumps(swap(exported, swapped)))
     stack.pulumi("stack", "import", "--file", str(file))
-    for container in stack.containers():
+    for container in sorted(stack.containers(), key=lambda container: container.id == last):
         container.restart(timeout=30)
 
 

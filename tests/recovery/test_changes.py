@@ -22,7 +22,7 @@ from infra.settings import check
 from provider.patroni.dynamic_config import TAKEN_BACK
 from tests import timeouts
 from tests.asserts.eventually import eventually
-from tests.asserts.replication import assert_replicated, leader
+from tests.asserts.replication import assert_replicated, leader, led_by
 from tests.fixtures.stacks import Stack
 from tests.recovery.expired import expire
 
@@ -141,7 +141,10 @@ def test_a_parameter_that_postgresql_refuses_is_taken_back(
     assert [stack.sql(f"SHOW {parameter}", member) for member in members] == [[str(good)]] * 2
 
 
-def test_certificates_that_have_expired_are_mended_by_up(stack: Stack, tmp_path: Path) -> None:
+@pytest.mark.parametrize("led", ["member-0", "member-1"])
+def test_certificates_that_have_expired_are_mended_by_up(stack: Stack, tmp_path: Path, led: str) -> None:
+    """Whoever led, and so alone may lead, gets its certificate first or last."""
+    led_by(stack, led, replicas=1)
     expire(stack, datetime.now(UTC) - timedelta(days=1), tmp_path / "state.json")
     with pytest.raises(psycopg.OperationalError):
         stack.connect()

@@ -44,10 +44,10 @@ def seen(stack: Stack, member: str, name: str) -> bool:
 
 def test_a_row_appears_after_the_delay_and_not_before(stack: Stack) -> None:
     name = f"delayed-{secrets.token_hex(4)}"
+    prompt = next(member for member in ("member-0", "member-1") if member != leader(stack))
     before = time.monotonic()
     with stack.connect() as app:
         app.execute("INSERT INTO pipe.organizations (name) VALUES (%s)", (name,))
-    prompt = next(member for member in ("member-0", "member-1") if member != leader(stack))
     eventually(lambda: seen(stack, prompt, name), bool, timeouts.REPLAYED, f"the row on {prompt}")
     assert not seen(stack, DELAYED, name)
     eventually(lambda: seen(stack, DELAYED, name), bool, DELAY_S + timeouts.REPLAYED, f"the row on {DELAYED}")

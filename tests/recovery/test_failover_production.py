@@ -70,7 +70,8 @@ def test_the_last_primary_leads_again_when_nobody_runs_and_etcd_is_lost(subject:
     last = subject.leader()
     kept = subject.stack.sql("SELECT system_identifier FROM pg_control_system()", last)
     hosts = consensus.hosts(subject)
-    for component in (*hosts, *subject.addresses):
+    # The leader first: without etcd it would step down as soon as another member is missing.
+    for component in (last, *(subject.addresses.keys() - {last}), *hosts):
         subject.stack.container(component).kill()
     for host in hosts:
         faults.emptied(subject.stack, host)

@@ -12,7 +12,7 @@ from tests.fixtures.schema_database import Connection, SchemaDatabase
 from tests.schema.rows import make_tenant, one
 
 POLL_SECONDS = 0.05
-WAIT_SECONDS = 20
+WAIT_SECONDS = 90
 ROWS = 25
 
 

@@ -13,6 +13,9 @@ from infra.access import matrix
 from tests.fixtures.schema_database import Connection, SchemaDatabase, schema_database
 from tests.schema.rows import Tenant, make_tenant
 
+# Nothing runs by itself: what is archived or sealed meanwhile would be another question.
+QUIET = {"cron.launch_active_jobs": "off"}
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the files here as tests that need containers, and keep them on one worker: they share a server."""
@@ -35,7 +38,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[SchemaDatabase]:
     if not getattr(request.module, "OWN_DATABASE", False):
         yield request.getfixturevalue("shared_database")
         return
-    with schema_database() as started:
+    with schema_database(durable=False, **QUIET) as started:
         yield started
 
 

@@ -6,6 +6,8 @@ import secrets
 from dataclasses import dataclass
 from uuid import UUID
 
+from tests import timeouts
+from tests.asserts.eventually import eventually
 from tests.fixtures.schema_database import Connection
 
 BCRYPT = "$2b$12$" + "aZ./9" * 10 + "abc"
@@ -26,6 +28,16 @@ def one(connection: Connection, query: str, *values: object) -> object:
     row = connection.execute(query.encode(), values).fetchone()
     assert row is not None, f"no row from {query}"
     return row[0]
+
+
+def seal(migrator: Connection) -> None:
+    """Have every row that was committed under seal: a job may be sealing just now, or write and so hold a seal up."""
+
+    def unsealed_since() -> object:
+        migrator.execute("SELECT pipe.audit_seal()")
+        return one(migrator, "SELECT unsealed_since FROM pipe.audit_seal_status()")
+
+    eventually(unsealed_since, lambda moment: moment is None, timeouts.COMMAND, "everything under seal")
 
 
 def make_tenant(connection: Connection) -> Tenant:

@@ -178,7 +178,7 @@ def test_what_is_older_than_the_journal_is_unknown(database: SchemaDatabase, wat
 
 
 def test_a_full_journal_is_told_of(database: SchemaDatabase, watcher: Connection) -> None:
-    assert shell(database, f"head -c 16000000 /dev/zero | tr '\\0' '\\n' > {file_of(minute(2))}") == 0
+    assert shell(database, f"head -c 16000000 /dev/zero | tr '\\0' x > {file_of(minute(2))}") == 0
     try:
         watch(watcher)
         assert [said["reason"] for _, said in recorded(watcher, "LOGINS_UNKNOWN") if "reason" in said] == [

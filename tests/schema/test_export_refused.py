@@ -21,7 +21,7 @@ from infra.access import matrix
 from infra.policies import partition_policy
 from tests.fixtures.schema_database import DEFAULT_SETTINGS, Connection, SchemaDatabase
 from tests.schema.exporting import ROWS, archived, months_due, quiet, rows_of
-from tests.schema.rows import one
+from tests.schema.rows import one, seal
 
 VERIFY = "SELECT broken_seal, problem FROM pipe.audit_verify(1)"
 
@@ -116,7 +116,7 @@ def test_seals_hold_while_a_month_of_the_audit_log_is_away_and_when_it_is_back(
         leave.leave(leaving, month, tmp_path, quiet)
     leaving.rollback()
     with database.session(matrix.MIGRATOR, autocommit=True) as sealer:
-        one(sealer, "SELECT pipe.audit_seal()")
+        seal(sealer)
         leave.leave(leaving, month, tmp_path, quiet)
         exported = manifest.read(manifest.path_of(tmp_path, month))
         assert exported.seals is not None

@@ -140,7 +140,8 @@ def test_bare_hex_is_refused_since_a_raw_key_looks_like_it(app: Connection, tena
 
 @frugal
 @given(
-    st.dates(date(1990, 1, 1), date(2020, 12, 31)),
+    # None that another test archives.
+    st.dates(date(1970, 2, 1), date(1999, 11, 30)),
     st.sampled_from(["UTC", "Asia/Tokyo", "America/Los_Angeles", "Pacific/Kiritimati", "Asia/Kathmandu"]),
     st.timedeltas(timedelta(0), timedelta(days=31)),
 )

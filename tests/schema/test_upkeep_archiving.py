@@ -92,7 +92,8 @@ def test_what_other_members_archived_since_it_led_before_does_not_wait(
     assert alerts(migrator, "archiving fails")
     for _ in range(SEGMENTS):
         switch(provisioner)
-    in_container(database, "cd archive_status; for file in *.ready; do mv $file ${file%ready}done; done")
+    # The newest first: the archiver tries the oldest, which is stuck as long as it is there.
+    in_container(database, "cd archive_status; for file in $(ls -r *.ready); do mv $file ${file%ready}done; done")
     assert one(provisioner, FAILED) == stuck
     assert waiting(provisioner) == 0
     assert alerts(migrator, "WAL waiting") == []

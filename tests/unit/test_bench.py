@@ -101,7 +101,7 @@ def test_generated_migrations_are_ones_that_the_provider_takes() -> None:
 
 def test_a_run_is_timed_and_its_whole_tree_is_weighed(tmp_path: Path) -> None:
     log = tmp_path / "events"
-    child = "import sys, time; data = bytearray(64 << 20); time.sleep(0.4)"
+    child = "import sys, time; data = bytearray(64 << 20); time.sleep(2)"
     parent = (
         "import subprocess, sys\n"
         f"open({str(log)!r}, 'w').write('{{\"sequence\": 0}}\\n{{\"seq')\n"
@@ -109,7 +109,7 @@ def test_a_run_is_timed_and_its_whole_tree_is_weighed(tmp_path: Path) -> None:
     )
     done = measure.run([sys.executable, "-c", parent], tmp_path, dict(os.environ), log)
     assert done.status == 3
-    assert 0.4 < done.seconds < 10
+    assert 2 < done.seconds < 60
     assert done.processes == 2
     assert done.peak_mib > 64
     assert [item.body for item in done.events] == [{"sequence": 0}], "half a line is not an event yet"

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -115,21 +112,17 @@ def test_options_of_pulumi_are_refused_before_anything_is_done(
     assert removed == []
 
 
-def watched(root: Path, monkeypatch: pytest.MonkeyPatch, seconds: str) -> Ended:
+INTERRUPTS = "import os, signal, time; os.kill(os.getppid(), signal.SIGINT); time.sleep(0.3); raise SystemExit(3)"
+
+
+def watched(root: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> Ended:
+    """Watch a program; it is there when it interrupts who watches it."""
     session = Session("t-1", Paths(root), dict(os.environ))
     monkeypatch.setitem(session.__dict__, "variables", {})
     monkeypatch.setitem(session.__dict__, "toolchain", Toolchain("airgap", "", sys.executable))
-    return session.watch(["-c", f"import time; time.sleep({seconds}); raise SystemExit(3)"])
+    return session.watch(["-c", program])
 
 
 def test_ctrl_c_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert watched(tmp_path, monkeypatch, "0") == Ended(3)
-
-    def interrupt() -> None:
-        time.sleep(0.3)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    assert watched(tmp_path, monkeypatch, "1.5") == Ended(3, interrupted=True)
-    thread.join()
+    assert watched(tmp_path, monkeypatch, "raise SystemExit(3)") == Ended(3)
+    assert watched(tmp_path, monkeypatch, INTERRUPTS) == Ended(3, interrupted=True)

@@ -130,7 +130,7 @@ def test_a_killed_set_up_takes_its_programs_along(tmp_path: Path) -> None:
 def alive(pid: int) -> bool:
     try:
         return "Z" not in Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 

@@ -120,7 +120,7 @@ docker.Container(
 )
 """
 # From Ctrl-C to the end of the CLI, and from its death to that of its plugins: both take a fraction of a second.
-END_WITHIN_S = 10.0
+END_WITHIN_S = 60.0
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = END_WITHIN_S) -> None:

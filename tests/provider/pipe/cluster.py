@@ -17,7 +17,7 @@ from tests.provider.pipe.containers import network, port, running, volume
 
 STANZA = "pipetest"
 # Both members from nothing; somewhat less than a call of the provider may take.
-READY_SECONDS = 110
+READY_SECONDS = 240
 LOGINS = Logins("replicator-password", "rewind-password", "SCRAM-SHA-256$4096:c2FsdHNhbHQ=$a:b")
 ETCD = "exec etcd --config-file /etc/pipe/etcd.yml"
 

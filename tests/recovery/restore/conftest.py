@@ -13,7 +13,8 @@ from datetime import datetime
 
 import pytest
 
-from tests.fixtures.stacks import throw_away_stack
+from tests import timeouts
+from tests.fixtures.stacks import half_a_day_away, throw_away_stack
 from tests.recovery.restore.instances import archive, repository_away, source_of
 from tests.recovery.restore.written import SECONDS, Written, commit_times
 
@@ -28,6 +29,7 @@ PAUSE_SECONDS = 0.1
 def written() -> Iterator[Written]:
     with throw_away_stack("written") as stack:
         stack.prepare()
+        stack.configure("backup", **half_a_day_away())
         stack.configure("database", replicas=0, parameters={"track_commit_timestamp": "on"})
         stack.up()
         ids: list[frozenset[str]] = []
@@ -36,6 +38,8 @@ def written() -> Iterator[Written]:
             ledger.pause = PAUSE_SECONDS
             with place, ledger:
                 ledger.wait_for_rows(ROWS_OF_A_CLIENT)
+                # No session is lost here: every row is told of, however slow the disk is.
+                ledger.stop(within=timeouts.COMMAND)
             assert not ledger.refusals()
             ids.append(frozenset(str(entry.id) for entry in ledger.entries))
             if len(ids) == 1:
