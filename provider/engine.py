@@ -21,6 +21,8 @@ _LONGEST = 300
 _TELLING = ("PANIC:", "FATAL:", "CRITICAL", "ERROR", "Error:", "error:", "exec ")
 # What PostgreSQL says to Patroni, which asks it all the time while it starts or stops.
 _NOISE = "the database system is "
+# What Patroni says once PostgreSQL has told why it ends: it counts where nothing else was said.
+_AFTERWARDS = "postmaster is not running"
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,9 @@ class Sight:
 def telling(lines: Sequence[str]) -> str:
     """Return the last line that names an error, or else the last one; blank lines say nothing."""
     said = [line.strip() for line in lines if line.strip() and _NOISE not in line]
-    found = [line for line in said if any(word in line for word in _TELLING)] or said
+    errors = [line for line in said if any(word in line for word in _TELLING)]
+    causes = [line for line in errors if _AFTERWARDS not in line]
+    found = causes or errors or said
     return found[-1][:_LONGEST] if found else ""
 
 

@@ -25,6 +25,8 @@ from provider.patroni.member import evidence
         (["FATAL:  could not map memory", "HINT:  less", "LOG:  shut down"], "FATAL:  could not map memory"),
         (["ERROR: first", "FATAL:  last", "end"], "FATAL:  last"),
         (["FATAL:  no memory", "FATAL:  the database system is starting up"], "FATAL:  no memory"),
+        (["FATAL:  no memory", "ERROR: postmaster is not running"], "FATAL:  no memory"),
+        (["LOG:  ready", "ERROR: postmaster is not running", "INFO: again"], "ERROR: postmaster is not running"),
     ],
 )
 def test_the_last_line_that_names_an_error_tells(lines: list[str], line: str) -> None:
