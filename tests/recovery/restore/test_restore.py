@@ -14,6 +14,7 @@ import pytest
 from cli import state
 from cli.session import Session
 from provider.errors import PipeError
+from provider.restore import kept
 from provider.restore.look import Source
 from provider.restore.moments import Target, parse_lsn, shown
 from tests import timeouts
@@ -64,13 +65,34 @@ def test_what_is_not_kept_is_refused_with_the_range_that_is(written: Written, ta
         find(written.stack, target, source=written.source)
     text = str(caught.value)
     assert text.startswith(f'the repository of stack "{written.stack.name}" cannot restore {target.words}: it keeps ')
-    kept = re.search(r"it keeps (?:LSN )?(\S+.*) to (.*)\n", text)
-    assert kept, text
+    span = re.search(r"it keeps (?:LSN )?(\S+.*) to (.*)\n", text)
+    assert span, text
     if target.at:
-        first, last = datetime.fromisoformat(kept[1]), datetime.fromisoformat(kept[2])
+        first, last = datetime.fromisoformat(span[1]), datetime.fromisoformat(span[2])
         assert first <= min(written.commits.values()) < max(written.commits.values()) < last + timedelta(seconds=1)
     else:
-        assert 0 < (parse_lsn(kept[1]) or 0) < (parse_lsn(kept[2]) or 0)
+        assert 0 < (parse_lsn(span[1]) or 0) < (parse_lsn(span[2]) or 0)
+
+
+def test_what_lies_behind_a_gap_in_the_archive_is_refused(written: Written) -> None:
+    """There is no backup behind it to begin with."""
+    stack = written.stack
+    home = f"/var/lib/pgbackrest/archive/{stack.name}"
+    status, listed = stack.execute("repository", "find", home, "-type", "f", "-path", "*/*/*/*")
+    assert status == 0, listed
+    *_, before, lost, last = kept.segments(listed.split())
+    assert stack.execute("repository", "mv", lost, f"{home}/lost") == (0, "")
+    try:
+        with pytest.raises(PipeError) as caught:
+            find(stack, Target(lsn=kept.position_of(last)), source=written.source)
+        reached = find(stack, Target(lsn=kept.position_of(before)), source=written.source)
+    finally:
+        assert stack.execute("repository", "mv", f"{home}/lost", lost) == (0, "")
+    span = re.search(r" cannot restore LSN \S+: it keeps LSN \S+ to (\S+)\n", str(caught.value))
+    assert span, str(caught.value)
+    assert kept.position_of(before) < (parse_lsn(span[1]) or 0) < kept.position_of(lost)
+    assert reached.lsn == kept.position_of(before)
+    find(stack, Target(lsn=kept.position_of(last)), source=written.source)
 
 
 @pytest.mark.long
@@ -194,5 +216,5 @@ def test_a_restore_pauses_goes_further_and_becomes_a_stack(written: Written, mom
         page.run("make it", stack, **words)
         assert rows(stack) == written.by(moment), shown(moment)
         # Nothing was archived into the old repository.
-        kept = json.loads(source.pgbackrest("info", "--output=json"))[0]["archive"][-1]
-        assert kept["max"].startswith("00000001")
+        archive = json.loads(source.pgbackrest("info", "--output=json"))[0]["archive"][-1]
+        assert archive["max"].startswith("00000001")
