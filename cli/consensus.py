@@ -19,6 +19,7 @@ from typing import Any
 from cli import engine
 from cli.containers import COMPONENT, image_of, name_of
 from cli.errors import UserError
+from cli.obstacles.look import ETCDCTL
 from cli.session import Session
 from infra.cluster.config import ETCD_HEALTH
 from infra.naming import Names
@@ -76,7 +77,7 @@ def run(session: Session) -> int:
     """Make an empty store and let the cluster fill it; returns 0, or raises UserError."""
     api = engine.client()
     etcd, members = _containers(api, session.stack, "etcd"), _containers(api, session.stack, "member")
-    if _quorum(etcd):
+    if _quorum(etcd) and _knows(etcd, session.stack):
         raise UserError(
             f'etcd of stack "{session.stack}" works: there is nothing to rebuild',
             f"`STACK={session.stack} bin/patronictl list` shows what it knows.",
@@ -127,6 +128,12 @@ def _containers(api: Any, stack: str, component: str) -> dict[str, str]:
 def _quorum(etcd: Mapping[str, str]) -> bool:
     """Say whether any member of etcd can write: one that lost its quorum cannot."""
     return any(_exec(name, *ETCD_HEALTH).returncode == 0 for name in etcd)
+
+
+def _knows(etcd: Mapping[str, str], stack: str) -> bool:
+    """Say whether etcd knows the cluster; a store that was just made does not, and Patroni may not look at it."""
+    key = f"/service/{stack}/initialize"
+    return any(_exec(name, *ETCDCTL, "get", "--print-value-only", key).stdout.strip() for name in etcd)
 
 
 def _status(member: str) -> dict[str, Any]:

@@ -95,6 +95,7 @@ def recover(session: Session) -> State | None:
     lost = [thing for thing in orphans(things, known) if thing.name != paused]
     if lost or known.pending:
         refuse_unlocked(session)
+    _refuse_older(session, lost, known)
     if lost:
         bootstrap.let_finish(lost, bootstrap.is_done)
         print(f"recovering: removing {', '.join(thing.name for thing in lost)}, which an interrupted run left")
@@ -107,6 +108,26 @@ def recover(session: Session) -> State | None:
             halfmade.remove(session, api, made)
         _forget_pending(session, known)
     return known
+
+
+def _refuse_older(session: Session, lost: Iterable[Thing], known: State) -> None:
+    """Raise UserError where the state has containers under an older id: those were made since, by no interrupted run.
+
+    Where one was interrupted while it replaced a container, the state says so.
+    """
+    begun = {str(operation["resource"].get("urn")) for operation in known.pending}
+    whole = (
+        one
+        for one in known.resources
+        if one.get("type") == CONTAINER and not one.get("pendingReplacement") and one.get("urn") not in begun
+    )
+    names = {str(outputs["name"]) for one in whole if (outputs := one.get("outputs")) and outputs.get("name")}
+    newer = sorted(thing.name for thing in lost if thing.kind == "container" and thing.name in names)
+    if newer and session.environ.get(ALLOW) != "1":
+        raise UserError(
+            f'the state of stack "{session.stack}" is older than what runs: {", ".join(newer)} were made anew since',
+            f"bring back the newer state; without one, {ALLOW}=1 stops and removes them, and makes them anew.",
+        )
 
 
 def _without_rehearsals(session: Session, api: Any, things: list[Thing]) -> list[Thing]:

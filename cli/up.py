@@ -6,7 +6,7 @@ import fcntl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from cli import connect, environment, ports, recover, stackfile
+from cli import connect, environment, missing, ports, recover, stackfile
 from cli.errors import UserError
 from cli.obstacles import look
 from cli.session import Session
@@ -47,6 +47,8 @@ def _converge(session: Session, arguments: Sequence[str]) -> int:
     look.refuse(session)
     if known is None:
         create(session)
+    else:
+        missing.forget(session, known)
     first = known is None or not known.resources
     # Nothing is there that a preview could compare with: what is made is what the program says.
     skip = ["--skip-preview"] if first else []

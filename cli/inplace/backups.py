@@ -29,7 +29,7 @@ def require(cluster: Cluster) -> None:
         pass
     raise PipeError(
         f'"{name}" does not run, which takes the backup that a restore in place ends with',
-        f"`make up STACK={cluster.session.stack} ARGS=--refresh` starts it; then run this again",
+        f"docker start {name}, or where it is gone `make up STACK={cluster.session.stack}`; then run this again",
     )
 
 

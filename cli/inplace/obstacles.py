@@ -25,7 +25,7 @@ def refuse_missing(stack: str, members: Mapping[int, str], known: Iterable[str])
         listed = " and ".join(f'"{name}"' for name in missing)
         raise UserError(
             f'a restore in place needs every member of stack "{stack}", and there is no container {listed}',
-            f"`make up STACK={stack} ARGS=--refresh` makes what is missing; then run this again.",
+            f"`make up STACK={stack}` makes what is missing; then run this again.",
         )
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from cli import source, up
 from cli.errors import UserError
-from cli.inplace import backups, members, obstacles, store, words
+from cli.inplace import backups, members, obstacles, reached, store, words
 from cli.inplace.cluster import Cluster
 from cli.session import Session
 from cli.source import Source
@@ -27,6 +27,11 @@ from provider.restore.restore import PROCESSES
 
 STOP_SECONDS = 130
 _OLD = f"{POSTGRES_HOME}/data-before-"
+# Whole segments that wait to be archived; history files and the like are in the way of nobody.
+_UNARCHIVED = """
+cd "$0/pg_wal/archive_status" 2>/dev/null || exit 0
+ls | grep -E '^[0-9A-F]{24}[.]ready$' | cut -c 1-24
+"""
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,10 @@ def run(session: Session, asked: Sequence[str]) -> int:
 
 def _restore(cluster: Cluster, target: Target, repository: str | None) -> int:
     stack = cluster.session.stack
+    if before := reached.read(cluster, target):
+        # Going back once more would set aside what was written since.
+        print(f'stack "{stack}" went back to {target.words} at {before.stamp}: what was interrupted then goes on')
+        return _finish(cluster, target, _source(cluster, repository), before)
     plan = _look(cluster, target, repository)
     print(f'stack "{stack}" stops and goes back to {target.words}')
     try:
@@ -73,20 +82,28 @@ def _restore(cluster: Cluster, target: Target, repository: str | None) -> int:
     except BaseException:
         _go_on(cluster, plan)
         raise
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    _exchange(cluster, stamp)
+    now = reached.Reached(datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"), plan.backup.size_mb)
+    _exchange(cluster, now.stamp)
+    reached.note(cluster, target, now)
+    return _finish(cluster, target, plan.read, now)
+
+
+def _finish(cluster: Cluster, target: Target, read: Source, at: reached.Reached) -> int:
+    """Have the restored member lead, and make backups and the other members from it. Repeated, it goes on."""
+    stack = cluster.session.stack
     first, *others = cluster.members.values()
     _start(cluster, [first])
     members.wait_for_leader(cluster)
-    taken = backups.of_replicas(cluster, plan.read)
+    taken = backups.of_replicas(cluster, read)
     _start(cluster, others)
-    late = _wait(cluster, plan)
-    lacking = backups.of_others(cluster, plan.read, taken)
+    late = _wait(cluster, at.size_mb)
+    lacking = backups.of_others(cluster, read, taken)
+    reached.forget(cluster)
     print(
         f'\nstack "{stack}" is at {target.words}, on a timeline of its own\n'
         f"finish      make up STACK={stack} ARGS=--refresh   (passwords and migrations of today)\n"
         f"go back     make restore-in-place STACK={stack} TIMELINE=<the one before>\n"
-        f"remove old  make restore-in-place STACK={stack} OLD=remove   ({_OLD}{stamp} of each member)"
+        f"remove old  make restore-in-place STACK={stack} OLD=remove   ({_OLD}{at.stamp} of each member)"
     )
     print("\n".join(lacking), end="\n" if lacking else "")
     if late:
@@ -97,10 +114,7 @@ def _restore(cluster: Cluster, target: Target, repository: str | None) -> int:
 def _look(cluster: Cluster, target: Target, repository: str | None) -> Plan:
     """Refuse what cannot be done, and find once what is to be done: a restore point may be far back in the WAL."""
     stack = cluster.session.stack
-    read = source.find(cluster.session, stack, repository)
-    source.refuse_unreached(
-        read, "REPOSITORY=volume reads the volume." if source.VOLUME in read.listed else "then try again."
-    )
+    read = _source(cluster, repository)
     known = cluster.session.outputs().get("cluster") or {}
     obstacles.refuse_missing(stack, cluster.members, known.get("members") or ())
     store.require(cluster)
@@ -112,6 +126,15 @@ def _look(cluster: Cluster, target: Target, repository: str | None) -> Plan:
             obstacles.refuse_full(stack, room.free_mb(there), backup.size_mb, len(cluster.members))
         whole = there.run("test", "-e", f"{DATA_DIR}/PG_VERSION").code == 0
     return Plan(read, target, backup, exact, whole)
+
+
+def _source(cluster: Cluster, repository: str | None) -> Source:
+    """Return the stack's own repository, or the one that was named."""
+    read = source.find(cluster.session, cluster.session.stack, repository)
+    source.refuse_unreached(
+        read, "REPOSITORY=volume reads the volume." if source.VOLUME in read.listed else "then try again."
+    )
+    return read
 
 
 def _whose(read: Source) -> look.Source:
@@ -184,6 +207,12 @@ def _exchange(cluster: Cluster, stamp: str) -> None:
     try:
         for number in cluster.members:
             with place(cluster.context, cluster.site(number)) as there:
+                if waiting := there.run(*shell([_UNARCHIVED, DATA_DIR])).stdout.split():
+                    print(
+                        f"  {len(waiting)} WAL files of member-{number} are not in every repository, the first is "
+                        f"{waiting[0]}: without them nobody goes forward to the end; they stay in {_OLD}{stamp}",
+                        flush=True,
+                    )
                 there.must("setting the present data aside", *shell([script, DATA_DIR, f"{_OLD}{stamp}"]))
         store.forget(cluster)
     except KeyboardInterrupt:
@@ -197,13 +226,13 @@ def _exchange(cluster: Cluster, stamp: str) -> None:
         ) from None
 
 
-def _wait(cluster: Cluster, plan: Plan) -> PipeError | None:
+def _wait(cluster: Cluster, size_mb: int) -> PipeError | None:
     """Return what became of members that do not follow: the other repositories are to have their backups all the same.
 
     That waits until all follow, or a backup would wait for a replica that is not there yet.
     """
     try:
-        members.wait_for_followers(cluster, plan.backup.size_mb)
+        members.wait_for_followers(cluster, size_mb)
     except PipeError as error:
         return error
     return None

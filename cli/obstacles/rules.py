@@ -107,7 +107,7 @@ def _another(sight: Sight, volume: str, database: Database) -> UserError:
         f'volume "{volume}" holds another database (system identifier {database.identifier}) than that of '
         f'stack "{sight.stack}" ({sight.identifier})',
         f"if nobody needs that data: `docker rm -f {member} {_agent_of(member)}`, then "
-        f"`docker volume rm {volume}`, then `make up STACK={sight.stack} ARGS=--refresh` makes the member "
+        f"`docker volume rm {volume}`, then `make up STACK={sight.stack}` makes the member "
         "anew; otherwise put the right volume back first.",
     )
 

@@ -18,7 +18,7 @@ DRILL_FAILED = "restore drill failed"
 RUNBOOK = "docs/disaster-runbook.md says what to do, by what is wrong with the repository."
 LOST = (
     "its container is down, frozen or cut off: `docker ps -a`. Started again it follows by itself; "
-    "`make up ARGS=--refresh` makes anew what is gone."
+    "`make up` makes anew what is gone."
 )
 NOT_RUNNING = (
     "its log says why: `docker logs`. On a full disk it needs room; one whose data is damaged is copied anew by "

@@ -24,6 +24,10 @@ QUIET = ("--log-level-console=off", "--log-level-stderr=error")
 # A segment that was just finished is on its way; archiving that is behind by more than this is a problem by itself.
 WAL_WAIT_SECONDS = 300
 _PAUSE_SECONDS = 0.5
+# As long as a backup may take; the drill has told nobody yet.
+LOCK_SECONDS, LOCK_POLL_SECONDS = 3 * 3600, 5.0
+# pgBackRest's code of a lock that another command holds.
+_LOCKED = "[050]"
 _REMOTE_MEMBERS = re.compile(r"^pg\d+-.*\n", re.MULTILINE)
 _REPOSITORY = re.compile(r"^repo(\d+)-path=", re.MULTILINE)
 # The code in the JSON of a repository that cannot tell.
@@ -101,11 +105,20 @@ class Repository:
         (TIMES / f"drilled-{self.number}").touch()
 
     def annotate(self, backup: Backup, note: str) -> None:
-        """Note the drill's result on the backup, where `pgbackrest info` shows it whatever becomes of the database."""
-        run(
-            "pgbackrest annotate",
-            self._command(CONFIG, f"--set={backup.label}", f"--annotation=drill={note}", "annotate"),
-        )
+        """Note the drill's result on the backup, where `pgbackrest info` shows it whatever becomes of the database.
+
+        A backup that is being taken holds the lock that this needs; it is waited for.
+        """
+        command = self._command(CONFIG, f"--set={backup.label}", f"--annotation=drill={note}", "annotate")
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                run("pgbackrest annotate", command)
+                return
+            except Failed as failed:
+                if _LOCKED not in str(failed) or time.monotonic() > deadline:
+                    raise
+            time.sleep(LOCK_POLL_SECONDS)
 
     def _has(self, segment: str) -> bool:
         newest = [str(archive["max"]) for archive in self._info().get("archive", []) if archive.get("max")]

@@ -115,7 +115,7 @@ def _file(context: Context, container: str) -> dict[str, Value]:
         if not api.inspect_container(container)["State"]["Running"]:
             raise PipeError(
                 f'"{container}" does not run, so nobody can tell whether its PostgreSQL takes the change',
-                f"`docker start {container}`, or `make up ARGS=--refresh`",
+                f"`docker start {container}`, or `make up`",
             )
         done = engine.execute(api, container, ["timeout", str(_LOOK_SECONDS), *_PSQL, _FILE])
     rows = (line.split("\t") for line in done.stdout.splitlines()) if done.code == 0 else ()

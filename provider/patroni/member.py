@@ -9,6 +9,8 @@ from typing import ClassVar
 
 from provider import engine
 from provider.errors import PipeError
+from provider.patroni.copying import STATE as COPIED
+from provider.patroni.copying import Copy
 from provider.patroni.plan import Readiness, may_lead, readiness, successor
 from provider.patroni.rest import Rest, Unreachable, refused
 from provider.patroni.unled import Unled
@@ -16,7 +18,7 @@ from provider.patroni.wake import wake
 from provider.resource import Context, Field, Resource, State
 from provider.values import Properties
 
-# Long enough for a replica to be copied from the primary or a backup on a slow disk.
+# Beside that a copy, from the primary or a backup, has as long as it grows.
 WAIT_SECONDS = 300
 POLL_SECONDS = 0.1
 SWITCHOVER_SECONDS = 60
@@ -193,7 +195,7 @@ def wait(
     that says why when the time is up, or before that when the program in it ends again and again.
     """
     started, words, looked = time.monotonic(), "", 0.0
-    unled = Unled(rest, endpoint, others)
+    unled, copy, ends = Unled(rest, endpoint, others), Copy(context.config, container), limit
     while True:
         elapsed = time.monotonic() - started
         try:
@@ -211,9 +213,11 @@ def wait(
                 f"may be at {', '.join(absent)}, where nobody answers"
             )
             return
-        if elapsed > limit:
+        if elapsed > ends and found.words.endswith(COPIED) and copy.has_grown():
+            ends = elapsed + limit
+        if elapsed > ends:
             raise PipeError(
-                f'member "{member}" neither leads nor streams after {limit:.0f} s: it {found.words}',
+                f'member "{member}" neither leads nor streams after {elapsed:.0f} s: it {found.words}',
                 *evidence(engine.look(context.config, container), container),
                 WAY_BACK,
             )

@@ -49,6 +49,16 @@ def await_begun(context: Context, rest: Rest, endpoints: list[str]) -> None:
         context.cancellation.pause(_BEGIN_POLL_SECONDS, "waiting until the first member makes the cluster")
 
 
+def refuse_paused(rest: Rest, endpoints: list[str], member: str) -> None:
+    """Raise PipeError in maintenance mode, in which a container takes its PostgreSQL with it and none is started."""
+    if any(answer.document.get("pause") for _, answer in rest.reachable(endpoints, "/cluster")):
+        raise PipeError(
+            f'Patroni is paused, and the container of member "{member}" is to be replaced: its PostgreSQL would not '
+            "start again",
+            "run `bin/patronictl resume`, then up again",
+        )
+
+
 class Membership(Resource):
     """A place in the cluster. Its id is the node's name; Patroni itself makes the entry."""
 
@@ -90,6 +100,7 @@ class Membership(Resource):
         before, after, endpoint = (old or {}).get("generation"), new.get("generation"), new.get("endpoint")
         if before and after and isinstance(endpoint, str) and before != after:
             rest = Rest(context.config.tls())
+            refuse_paused(rest, list(new["endpoints"]), str(new["member"]))
             if can_hand_over(rest, endpoint):
                 context.info(f'member "{new["member"]}" leads: it is replaced last, after it has handed over')
             elif leads(rest, endpoint):
@@ -103,6 +114,7 @@ class Membership(Resource):
         before, after, endpoint = old.get("generation"), new.get("generation"), new.get("endpoint")
         if before and after and endpoint and before != after:
             rest = Rest(context.config.tls())
+            refuse_paused(rest, list(new["endpoints"]), id_)
             if await_successor(context, rest, endpoint, list(new["endpoints"])):
                 context.info(f'member "{id_}" leads and hands over before its container is replaced')
                 hand_over_from(context, rest, [endpoint])

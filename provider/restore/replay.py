@@ -37,6 +37,13 @@ SELECT
     CASE WHEN pg_is_in_recovery() THEN pg_get_wal_replay_pause_state() ELSE 'promoted' END,
     CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END
 """
+# That a segment is not there (1) ends a recovery, at the archive's end. Any other failure must not: 255 stops the
+# server.
+# What was fetched ahead may be what failed, so the segment itself is asked for once more.
+_GET = (
+    'get="pgbackrest --stanza={stanza}"; $get archive-get %f "%p"; s=$?;'
+    ' [ $s -le 1 ] || {{ $get --no-archive-async archive-get %f "%p"; s=$?; }}; [ $s -le 1 ] || s=255; exit $s'
+)
 _OVERSHOT = "before consistent recovery point"
 
 
@@ -72,7 +79,7 @@ def settings(least: Sizes, source: Source, target: Target, *, pause: bool) -> st
         "timezone": "UTC",
         "log_timezone": "UTC",
         "log_min_error_statement": "panic",
-        "restore_command": f'pgbackrest --stanza={source.stack} archive-get %f "%p"',
+        "restore_command": _GET.format(stanza=source.stack),
         "recovery_target_timeline": str(target.timeline or "latest"),
         "recovery_target_action": "pause" if pause else "promote",
         **{name: str(value) for name, value in least.items()},

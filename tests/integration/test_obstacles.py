@@ -169,6 +169,20 @@ def test_a_database_of_another_cluster_is_not_taken_for_the_stacks(stack: Stack)
     assert_replicated(stack, replicas=1)
 
 
+def test_what_is_gone_from_the_engine_is_made_anew(stack: Stack) -> None:
+    """Also the only way to the database: nothing of that is read before it is there."""
+    lost = ("proxy-0", leader(stack), "agent-0", "scheduler")
+    for name in lost:
+        stack.container(name).remove(force=True)
+    said = stack.up()
+    assert "recovering: " in said
+    assert " are gone from the engine\n" in said
+    assert_replicated(stack, replicas=1)
+    with stack.connect() as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    stack.pulumi("preview", "--expect-no-changes")
+
+
 def test_an_up_while_a_failover_goes_on_loses_nothing(stack: Stack) -> None:
     # Nobody else may lead before commits wait for it, which a member that was just made anew still has to earn.
     eventually(

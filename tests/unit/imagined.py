@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cli import engine, source
-from cli.inplace import backups, members, run
+from cli.inplace import backups, members, reached, run
 from cli.inplace.cluster import Cluster
 from cli.session import Session
 from cli.source import Source
@@ -45,6 +45,10 @@ class Stack:
     fails: dict[str, Exception] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
     forgotten: set[str] = field(default_factory=set)
+    noted: str = ""
+    """What the first member's volume says of a restore that has taken effect."""
+    waiting: str = ""
+    """WAL files of every member that are in no archive."""
     moving: list[dict[str, int]] = field(default_factory=list)
     """How many MB of a copy a replica has each time it is measured; after the last it follows."""
 
@@ -82,6 +86,9 @@ class Stack:
                 return Result(0, "/service/dev/config\n\n/service/dev/leader\n\n/service/dev/initialize\n", "")
             case ["patronictl", *_]:
                 return Result(0, json.dumps(self.rows()), "")
+            case ["rm", "-f", reached.NOTE]:
+                self.noted = ""
+                return Result(0, "", "")
             case ["true"]:
                 if container in self.away:
                     raise PipeError(f'container "{container}" is not running')
@@ -141,6 +148,12 @@ class Place:
     def run(self, *words: str) -> Result:
         names = {word.rpartition("/")[2] for word in words}
         match words:
+            case ["cat", reached.NOTE]:
+                return Result(0, self.stack.noted, "") if self.stack.noted else NO
+            case ["sh", _, script, reached.NOTE, text] if "printf" in script:
+                self.stack.noted = text
+            case ["sh", _, script, *_] if "archive_status" in script:
+                return Result(0, self.stack.waiting, "")
             case ["df", *_]:
                 return Result(0, f"Avail\n{self.stack.free_mb}\n", "")
             case ["test", *_]:
@@ -170,6 +183,7 @@ def stand(monkeypatch: pytest.MonkeyPatch, **about: Any) -> Stack:
     monkeypatch.setattr(source, "find", lambda *_: read)
     monkeypatch.setattr(collect, "backups", lambda _: None)
     monkeypatch.setattr(run, "place", stack.place)
+    monkeypatch.setattr(reached, "place", stack.place)
     monkeypatch.setattr(look, "configure", lambda *_: None)
     monkeypatch.setattr(look, "find", stack.find)
     monkeypatch.setattr(replay, "fetch", lambda *_: None)

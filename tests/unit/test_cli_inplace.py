@@ -59,17 +59,50 @@ def test_it_looks_once_then_stops_replicas_first_and_the_restored_member_leads(
     assert stack.forgotten == {"/service/dev/leader", "/service/dev/initialize"}
 
 
+def test_one_that_was_interrupted_after_it_took_effect_goes_on_and_does_not_go_back_again(
+    made: Callable[..., Stack], take_back: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = made(fails={"back up --repo=1": KeyboardInterrupt()})
+    with pytest.raises(KeyboardInterrupt):
+        take_back()
+    stack.done.clear()
+    assert take_back() == 0
+    assert steps(stack) == ["start pipe-dev-member-0", "back up --repo=1", "start pipe-dev-member-1"]
+    assert ' went back to restore point "then" at 2' in capsys.readouterr().out
+    stack.done.clear()
+    assert take_back() == 0
+    assert "restore" in stack.done, "what has come to its end is done again"
+
+
+def test_another_target_than_that_of_an_interrupted_one_is_gone_back_to(
+    made: Callable[..., Stack], take_back: Callable[..., int]
+) -> None:
+    stack = made(noted='20260501T000000Z 2000 restore point "another"')
+    assert take_back() == 0
+    assert "restore" in stack.done
+    assert stack.noted == ""
+
+
+def test_wal_that_no_archive_has_is_told_of(
+    made: Callable[..., Stack], take_back: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    made(waiting="000000010000000000000007\n000000010000000000000008\n", members=[0], known=1)
+    assert take_back() == 0
+    told = "2 WAL files of member-0 are not in every repository, the first is 000000010000000000000007: without them"
+    assert told in capsys.readouterr().out
+
+
 REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     "the first member is missing": (
         {"members": [1]},
         'error: a restore in place needs every member of stack "dev", and there is no container "pipe-dev-member-0"\n'
-        "HINT: `make up STACK=dev ARGS=--refresh` makes what is missing; then run this again.",
+        "HINT: `make up STACK=dev` makes what is missing; then run this again.",
     ),
     "members that the outputs know are missing": (
         {"members": [0], "known": 3},
         'error: a restore in place needs every member of stack "dev", and there is no container "pipe-dev-member-1" '
         'and "pipe-dev-member-2"\n'
-        "HINT: `make up STACK=dev ARGS=--refresh` makes what is missing; then run this again.",
+        "HINT: `make up STACK=dev` makes what is missing; then run this again.",
     ),
     "etcd is away": (
         {"etcd_down": (0, 1, 2)},
@@ -81,7 +114,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     "the scheduler is away": (
         {"away": ("pipe-dev-scheduler",)},
         'error: "pipe-dev-scheduler" does not run, which takes the backup that a restore in place ends with\n'
-        "HINT: `make up STACK=dev ARGS=--refresh` starts it; then run this again",
+        "HINT: docker start pipe-dev-scheduler, or where it is gone `make up STACK=dev`; then run this again",
     ),
     "the disk is too full": (
         {"free_mb": 5023},

@@ -101,7 +101,7 @@ def test_a_member_with_another_database_than_the_cluster() -> None:
     assert texts(replace(CLEAR, databases=databases, identifier=6)) == [
         f'error: volume "{MEMBER_0}" holds another database (system identifier 5) than that of stack "mine" (6)\n'
         "HINT: if nobody needs that data: `docker rm -f pipe-mine-member-0 pipe-mine-agent-0`, then "
-        f"`docker volume rm {MEMBER_0}`, then `make up STACK=mine ARGS=--refresh` makes the member anew; "
+        f"`docker volume rm {MEMBER_0}`, then `make up STACK=mine` makes the member anew; "
         "otherwise put the right volume back first."
     ]
 

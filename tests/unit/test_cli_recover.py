@@ -193,6 +193,41 @@ def test_a_shared_backend_recovers_when_told_so_and_needs_no_word_when_all_is_we
     assert removed == []
 
 
+OLDER = resource(recover.CONTAINER, "member-0", "c0", outputs={"name": "pipe-it-1-member-0"})
+
+
+def test_what_was_made_since_an_older_state_is_not_taken_for_an_interrupted_runs(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recover, "refuse_unlocked", lambda _: None)
+    with pytest.raises(UserError) as caught:
+        recover.recover(elsewhere(session, monkeypatch, State((OLDER,))))
+    assert caught.value.text() == (
+        'error: the state of stack "it-1" is older than what runs: pipe-it-1-member-0 were made anew since\n'
+        "HINT: bring back the newer state; without one, PIPE_RECOVER=1 stops and removes them, and makes them anew."
+    )
+    assert removed == []
+    recover.recover(elsewhere(session, monkeypatch, State((OLDER,)), PIPE_RECOVER="1"))
+    assert [thing.id for thing in removed] == ["c1"]
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        State(({**OLDER, "pendingReplacement": True},)),
+        State((OLDER,), ({"type": "creating", "resource": {"urn": OLDER["urn"]}},)),
+    ],
+    ids=["deleted before it was replaced", "being made"],
+)
+def test_what_a_replacement_that_was_interrupted_left_goes(
+    session: Session, monkeypatch: pytest.MonkeyPatch, known: State
+) -> None:
+    monkeypatch.setattr(recover, "refuse_unlocked", lambda _: None)
+    monkeypatch.setattr(recover, "_forget_pending", lambda *_: None)
+    recover.recover(elsewhere(session, monkeypatch, known))
+    assert [thing.id for thing in removed] == ["c1"]
+
+
 def test_a_second_up_says_that_it_waits(session: Session, capfd: pytest.CaptureFixture[str]) -> None:
     done: list[str] = []
 

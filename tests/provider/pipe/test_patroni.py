@@ -275,6 +275,34 @@ def test_a_container_that_is_gone_is_named(operator: PipePlugin) -> None:
         operator.live("pgbackrest:Stanza").up({"container": "nowhere", "stanza": "x"})
 
 
+def test_no_container_is_replaced_while_patroni_is_paused(operator: PipePlugin, patroni: Cluster) -> None:
+    pause = operator.live("patroni:DynamicConfig", "pause")
+    shared = {"endpoints": list(patroni.endpoints), "containers": [str(member.name) for member in patroni.members]}
+    live = operator.live("patroni:Membership", "paused")
+    inputs = {
+        "member": "member-1",
+        "scope": STANZA,
+        "endpoints": list(patroni.endpoints),
+        "endpoint": patroni.endpoints[1],
+        "generation": "a",
+    }
+    live.up(inputs)
+    pause.up(shared | {"config": {"pause": True}})
+    try:
+        assert live.up(inputs) == "same", "nothing is to be replaced"
+        with pytest.raises(Failed) as failed:
+            live.up(inputs | {"generation": "b"})
+    finally:
+        pause.up(shared | {"config": {"pause": False}})
+    assert str(failed.value) == (
+        'Patroni is paused, and the container of member "member-1" is to be replaced: its PostgreSQL would not start '
+        "again\nHINT: run `bin/patronictl resume`, then up again"
+    )
+    eventually(
+        lambda: live.up(inputs | {"generation": "b"}), lambda done: done == "update", timeouts.RELOAD, "it goes on"
+    )
+
+
 def test_membership_waits_until_the_cluster_has_forgotten(operator: PipePlugin, patroni: Cluster) -> None:
     """Last, because it takes a member away."""
     short = operator.live("patroni:DynamicConfig")

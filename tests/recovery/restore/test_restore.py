@@ -74,13 +74,38 @@ def test_what_is_not_kept_is_refused_with_the_range_that_is(written: Written, ta
         assert 0 < (parse_lsn(span[1]) or 0) < (parse_lsn(span[2]) or 0)
 
 
+def segments(stack: Stack, home: str) -> list[str]:
+    """Return the files of archived WAL segments, oldest first."""
+    status, listed = stack.execute("repository", "find", home, "-type", "f", "-path", "*/*/*/*")
+    assert status == 0, listed
+    return kept.segments(listed.split())
+
+
+def test_wal_that_cannot_be_read_fails_a_restore_and_does_not_shorten_it(written: Written) -> None:
+    """PostgreSQL takes what cannot be fetched for the end of the archive, unless it is told that it is not."""
+    stack = written.stack
+    home = f"/var/lib/pgbackrest/archive/{stack.name}"
+    backup = json.loads(stack.pgbackrest("info", "--output=json"))[0]["backup"][0]
+    needed = [file for file in segments(stack, home) if Path(file).name[:24] > backup["archive"]["stop"]]
+    damaged = needed[0]
+    damage = f"cp -p {damaged} {home}/whole && head -c 1000 {home}/whole > {damaged}"
+    assert stack.execute("repository", "sh", "-c", damage) == (0, "")
+    try:
+        with (
+            pytest.raises(PipeError, match="replaying WAL up to the end of timeline 1 failed: ") as caught,
+            restored(stack, written.source, Target()),
+        ):
+            pytest.fail("it was taken for complete")
+    finally:
+        assert stack.execute("repository", "mv", f"{home}/whole", damaged) == (0, "")
+    assert "could not restore file" in str(caught.value)
+
+
 def test_what_lies_behind_a_gap_in_the_archive_is_refused(written: Written) -> None:
     """There is no backup behind it to begin with."""
     stack = written.stack
     home = f"/var/lib/pgbackrest/archive/{stack.name}"
-    status, listed = stack.execute("repository", "find", home, "-type", "f", "-path", "*/*/*/*")
-    assert status == 0, listed
-    *_, before, lost, last = kept.segments(listed.split())
+    *_, before, lost, last = segments(stack, home)
     assert stack.execute("repository", "mv", lost, f"{home}/lost") == (0, "")
     try:
         with pytest.raises(PipeError) as caught:
