@@ -17,6 +17,7 @@ BARE = {
     "make rebuild-consensus": "the same as `rebuild consensus`, where STACK is set",
     "make rebuild-consensus LEADER=member-N": "for volumes that do not tell: who leads is chosen in unit tests",
     "docker stop": "the engine's own; the tests have it done by its API",
+    "docker start": "the same",
     "docker unpause": "tests/fixtures/freezing.py has the engine do it",
     "bin/pulumi state unprotect '<urn of member-N-data>'": "Pulumi's own, and staging and prod alone need it",
     "bin/pgbackrest --repo=… --type=full backup": "the same as in `begin anew`",
