@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import pytest
 
 from drill import __main__ as program
 from drill import instance, repository
+from drill.failed import Failed
 from drill.source import Mark, Source
 
 LABEL = "20260501-000000F"
@@ -179,3 +181,26 @@ def test_without_a_configuration_the_drill_fails(
     assert run(monkeypatch, primary) == 1
     assert "No such file or directory" in primary.told[0][1]["problems"][0]
     assert capsys.readouterr().out.endswith("the drill failed\n")
+
+
+@pytest.mark.parametrize(("code", "tries"), [(50, 3), (82, 1)], ids=["a lock, which is waited for", "anything else"])
+def test_the_note_waits_for_a_backup_that_is_being_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, tries: int
+) -> None:
+    """pgBackRest notes nothing beside a backup: it holds the lock."""
+    monkeypatch.setattr(repository, "LOCK_POLL_SECONDS", 0.0)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    program = tmp_path / "pgbackrest"
+    refuses = f'echo "P00  ERROR: [{code:03}]: unable" >&2; exit {code}'
+    program.write_text(
+        f"#!/bin/sh\necho try >> {tmp_path}/tries\n[ $(wc -l < {tmp_path}/tries) -gt 2 ] || {{ {refuses}; }}\n"
+    )
+    program.chmod(0o755)
+    backup = repository.Backup(LABEL, 1, 1)
+    noted = repository.Repository("prod", 1)
+    if code == 50:
+        noted.annotate(backup, "passed")
+    else:
+        with pytest.raises(Failed, match="082"):
+            noted.annotate(backup, "passed")
+    assert len((tmp_path / "tries").read_text().splitlines()) == tries
