@@ -77,7 +77,7 @@ def run(session: Session) -> int:
     """Make an empty store and let the cluster fill it; returns 0, or raises UserError."""
     api = engine.client()
     etcd, members = _containers(api, session.stack, "etcd"), _containers(api, session.stack, "member")
-    if _quorum(etcd) and _knows(etcd, session.stack):
+    if _quorum(etcd) and not _is_empty(etcd, session.stack):
         raise UserError(
             f'etcd of stack "{session.stack}" works: there is nothing to rebuild',
             f"`STACK={session.stack} bin/patronictl list` shows what it knows.",
@@ -130,10 +130,14 @@ def _quorum(etcd: Mapping[str, str]) -> bool:
     return any(_exec(name, *ETCD_HEALTH).returncode == 0 for name in etcd)
 
 
-def _knows(etcd: Mapping[str, str], stack: str) -> bool:
-    """Say whether etcd knows the cluster; a store that was just made does not, and Patroni may not look at it."""
+def _is_empty(etcd: Mapping[str, str], stack: str) -> bool:
+    """Say whether etcd answers that it knows no cluster, as one that was just made: Patroni may not even look at it.
+
+    One that cannot be asked is not empty: what is in it would be thrown away.
+    """
     key = f"/service/{stack}/initialize"
-    return any(_exec(name, *ETCDCTL, "get", "--print-value-only", key).stdout.strip() for name in etcd)
+    asked = [_exec(name, *ETCDCTL, "get", "--print-value-only", key) for name in etcd]
+    return any(done.returncode == 0 for done in asked) and not any(done.stdout.strip() for done in asked)
 
 
 def _status(member: str) -> dict[str, Any]:

@@ -110,7 +110,7 @@ class Repository:
         A backup that is being taken holds the lock that this needs; it is waited for.
         """
         command = self._command(CONFIG, f"--set={backup.label}", f"--annotation=drill={note}", "annotate")
-        deadline = time.monotonic() + LOCK_SECONDS
+        deadline, told = time.monotonic() + LOCK_SECONDS, False
         while True:
             try:
                 run("pgbackrest annotate", command)
@@ -118,6 +118,9 @@ class Repository:
             except Failed as failed:
                 if _LOCKED not in str(failed) or time.monotonic() > deadline:
                     raise
+            if not told:
+                print(f"waits until repository {self.number} takes a note: a backup is being taken", flush=True)
+                told = True
             time.sleep(LOCK_POLL_SECONDS)
 
     def _has(self, segment: str) -> bool:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from provider import engine
 from provider.config import Config
 from provider.errors import PipeError
+from provider.restore.place import HOME
 
 STATE = "creating replica"
-_HOME = "/var/lib/postgresql"
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Copy:
         try:
             with engine.api(self.config) as api:
                 # Files come and go meanwhile: what it complains of does not matter.
-                done = engine.execute(api, self.container, ["du", "-sk", _HOME])
+                done = engine.execute(api, self.container, ["du", "-sk", HOME])
         except PipeError:
             return self._size
         return done.stdout.partition("\t")[0] or self._size

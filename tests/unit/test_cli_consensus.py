@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
+from cli import consensus
 from cli.consensus import Control, last_primary, parse_control
 from cli.errors import UserError
 
@@ -56,3 +59,26 @@ def test_where_it_is_not_clear_somebody_has_to_say(found: dict[str, Control | No
         f"error: it is not clear which member was primary last ({seen})\n"
         "HINT: name it: make rebuild-consensus LEADER=member-0. Commits that only others have are lost."
     )
+
+
+@pytest.mark.parametrize(
+    ("answers", "is_empty"),
+    [
+        ([(0, ""), (0, "")], True),
+        ([(1, ""), (0, "")], True),
+        ([(0, ""), (0, "7712878296859660378\n")], False),
+        ([(1, ""), (124, "")], False),
+    ],
+    ids=["just made", "one is down", "known", "nobody can be asked"],
+)
+def test_only_a_store_that_says_so_is_empty(
+    monkeypatch: pytest.MonkeyPatch, answers: list[tuple[int, str]], is_empty: bool
+) -> None:
+    said = {f"etcd-{number}": answer for number, answer in enumerate(answers)}
+
+    def execute(name: str, *words: str) -> subprocess.CompletedProcess[str]:
+        assert words[-1] == "/service/dev/initialize"
+        return subprocess.CompletedProcess(words, *said[name])
+
+    monkeypatch.setattr(consensus, "_exec", execute)
+    assert consensus._is_empty(dict.fromkeys(said, "image"), "dev") is is_empty

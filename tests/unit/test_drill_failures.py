@@ -185,7 +185,7 @@ def test_without_a_configuration_the_drill_fails(
 
 @pytest.mark.parametrize(("code", "tries"), [(50, 3), (82, 1)], ids=["a lock, which is waited for", "anything else"])
 def test_the_note_waits_for_a_backup_that_is_being_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, tries: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], code: int, tries: int
 ) -> None:
     """pgBackRest notes nothing beside a backup: it holds the lock."""
     monkeypatch.setattr(repository, "LOCK_POLL_SECONDS", 0.0)
@@ -200,6 +200,7 @@ def test_the_note_waits_for_a_backup_that_is_being_taken(
     noted = repository.Repository("prod", 1)
     if code == 50:
         noted.annotate(backup, "passed")
+        assert capsys.readouterr().out == "waits until repository 1 takes a note: a backup is being taken\n"
     else:
         with pytest.raises(Failed, match="082"):
             noted.annotate(backup, "passed")
