@@ -37,11 +37,9 @@ def of_replicas(cluster: Cluster, read: Source) -> int:
     """Take the one that replicas are made from, which must be of this timeline; returns its repository's number."""
     number = source.first_to_answer(read, _info(cluster))
     if reason := _refused(cluster, number):
-        _, *others = cluster.members.values()
         raise PipeError(
             f"the restored member leads, but its full backup failed: {reason}",
-            f"take it with {_command(cluster, number)}, then start the other members: "
-            f"docker start {' '.join(others) or '(there is none)'}",
+            "when the cause is gone, run the same command again: it goes on, and makes the other members from it",
         )
     return number
 

@@ -254,5 +254,7 @@ def _remove_old(cluster: Cluster) -> int:
         done = cluster.run(member, "sh", "-c", f"rm -rf {_OLD}*")
         if done.code:
             raise PipeError(f'the old data of "{member}" cannot be removed: {done.error}')
+    # Whoever finished an interrupted restore by hand has said now that it is over.
+    reached.forget(cluster)
     print(f'the old data of stack "{cluster.session.stack}" is removed')
     return 0

@@ -86,6 +86,8 @@ class Stack:
                 return Result(0, "/service/dev/config\n\n/service/dev/leader\n\n/service/dev/initialize\n", "")
             case ["patronictl", *_]:
                 return Result(0, json.dumps(self.rows()), "")
+            case ["sh", "-c", script] if "data-before-" in script:
+                return Result(0, "", "")
             case ["rm", "-f", reached.NOTE]:
                 self.noted = ""
                 return Result(0, "", "")

@@ -74,6 +74,13 @@ def test_one_that_was_interrupted_after_it_took_effect_goes_on_and_does_not_go_b
     assert "restore" in stack.done, "what has come to its end is done again"
 
 
+def test_a_restore_is_over_when_the_old_data_goes(made: Callable[..., Stack], take_back: Callable[..., int]) -> None:
+    """Also one that was interrupted, and finished by hand."""
+    stack = made(noted='20260501T000000Z 2000 restore point "then"')
+    assert take_back(["OLD=remove"]) == 0
+    assert stack.noted == ""
+
+
 def test_another_target_than_that_of_an_interrupted_one_is_gone_back_to(
     made: Callable[..., Stack], take_back: Callable[..., int]
 ) -> None:
